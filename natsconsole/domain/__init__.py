@@ -1,0 +1,1 @@
+"""Pure values and rules of the console: no I/O, no event loop, no clock."""

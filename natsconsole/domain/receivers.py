@@ -1,0 +1,156 @@
+"""What a receiver says of itself, and what may be asked of it.
+
+These values travel as JSON between the receiver's micro service and the gateway: fields may be
+added, none renamed. Times are seconds since the epoch by the receiver's clock, durations seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+SERVICE_NAME = "natsconsole-receiver"
+"""The micro service's name: ``nats micro ls`` shows it."""
+
+AckPolicy = Literal["explicit", "all", "none"]
+ACK_POLICIES: tuple[AckPolicy, ...] = ("explicit", "all", "none")
+
+Answer = Literal["ack", "nak", "withhold"]
+ANSWERS: tuple[Answer, ...] = ("ack", "nak", "withhold")
+
+Fault = Literal["none", "disk-full"]
+
+ReceiverState = Literal["starting", "running", "switching", "held", "paused", "draining"]
+PartitionState = Literal["waiting", "taking-over", "running", "switching", "held", "paused"]
+
+
+class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One partition as its worker sees it. ``waiting`` means another receiver has it."""
+
+    partition: int
+    state: PartitionState
+    consumer: str = ""
+    reason: str = ""
+    """Why it is held or waiting, in plain words."""
+    delivered: int = 0
+    """Highest stream sequence delivered to this worker."""
+    committed: int = 0
+    """Highest stream sequence that is written, synced and in the ledger."""
+    unacked: int = 0
+    held_messages: int = 0
+
+
+class ReceiverStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A receiver's whole state. Every control request is answered with it."""
+
+    name: str
+    group: str
+    stream: str
+    subject: str
+    """Where its control endpoints listen: ``<subject>.<verb>``."""
+    pid: int
+    version: str
+    now: float
+    started: float
+    directory: str
+    lab: bool
+    """Whether answers other than ack, and faults, may be chosen."""
+    state: ReceiverState
+    reason: str = ""
+    """Why it is held or switching, in plain words."""
+    held_since: float | None = None
+    ack_policy: AckPolicy = "explicit"
+    answer: Answer = "ack"
+    fault: Fault = "none"
+    ack_wait_seconds: float = 30.0
+    max_deliver: int = -1
+    max_ack_pending: int = 0
+    """Of all its partitions together."""
+    unacked: int = 0
+    held_messages: int = 0
+    redelivered: int = 0
+    """Deliveries beyond a message's first, since the receiver started."""
+    written_lines: int = 0
+    written_messages: int = 0
+    written_bytes: int = 0
+    suppressed: int = 0
+    """Repeats recognised and not written, in messages."""
+    lost: int = 0
+    """Lines that the sources' ranges prove missing."""
+    doubled: int = 0
+    """Lines written twice knowingly (take-over across machines); 0 on one machine."""
+    out_of_order: int = 0
+    """Lines written after later lines of the same log."""
+    disk_free_bytes: int = 0
+    partitions: tuple[PartitionStatus, ...] = ()
+
+
+class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One host as the receiver knows it: marks are stream sequences."""
+
+    host: str
+    partition: int
+    delivered: int
+    written: int
+    written_lines: int = 0
+    unacked: int = 0
+    redelivered: int = 0
+    held: bool = False
+    lost: int = 0
+    out_of_order: int = 0
+    last_written: float = 0.0
+
+
+class UnackedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message delivered and not yet acknowledged."""
+
+    sequence: int
+    host: str
+    partition: int
+    deliveries: int
+    age: float
+    """Seconds since this delivery."""
+    remaining: float
+    """Seconds until the server delivers it again; below 0 when it is due."""
+    written: bool
+    """Whether its lines are already in the host's file."""
+
+
+class HostsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Ask for hosts: the named ones, or a page of all in name order."""
+
+    hosts: tuple[str, ...] | None = None
+    offset: int = 0
+    limit: int = 1000
+
+
+class HostsReply(msgspec.Struct, frozen=True, kw_only=True):
+    total: int
+    hosts: tuple[HostStatus, ...]
+
+
+class UnackedRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Ask for unacked messages in sequence order: of the named hosts, or of all."""
+
+    hosts: tuple[str, ...] | None = None
+    offset: int = 0
+    limit: int = 1000
+
+
+class UnackedReply(msgspec.Struct, frozen=True, kw_only=True):
+    total: int
+    now: float
+    messages: tuple[UnackedMessage, ...]
+
+
+class PolicyRequest(msgspec.Struct, frozen=True, kw_only=True):
+    ack_policy: AckPolicy
+
+
+class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True):
+    answer: Answer
+
+
+class FaultRequest(msgspec.Struct, frozen=True, kw_only=True):
+    fault: Fault

@@ -1,0 +1,99 @@
+"""What one look at the pipeline found. The screen is a function of these values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from natsconsole.domain.receivers import ReceiverStatus
+
+HostState = Literal["live", "quiet", "held", "paused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """The connection, as it is now."""
+
+    state: Literal["connecting", "live", "lost"] = "connecting"
+    address: str = ""
+    """Host and port, never with credentials."""
+    server_name: str = ""
+    server_version: str = ""
+    rtt_seconds: float | None = None
+    since: float = 0.0
+    """When the state began, in seconds since the epoch."""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A rate and its recent past, oldest first."""
+
+    per_second: float = 0.0
+    history: tuple[float, ...] = ()
+    is_estimate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRow:
+    """One host, as the table shows it."""
+
+    host: str
+    partition: str = ""
+    state: HostState = "live"
+    lines_per_second: float = 0.0
+    lag_messages: int = 0
+    lag_seconds: float = 0.0
+    """Age of the oldest message that is stored and not written; 0 where there is none."""
+    unacked: int = 0
+    redelivered: int = 0
+    last_seen_seconds: float | None = None
+    """Since the stream stored the host's last message, at the time of the look."""
+    messages: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerTotals:
+    """JetStream's own figures, summed over the consumers of the stream."""
+
+    unprocessed: int = 0
+    """num_pending."""
+    outstanding_acks: int = 0
+    """num_ack_pending."""
+    redelivered: int = 0
+    """num_redelivered: messages now in a redelivered state, not a counter."""
+    max_ack_pending: int = 0
+    waiting_pulls: int = 0
+    consumers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeSnapshot:
+    """Everything the Home screen shows but the log lines."""
+
+    taken: float = 0.0
+    """By the console's clock, in seconds since the epoch."""
+    stream: str = ""
+    messages: int = 0
+    bytes: int = 0
+    inflow: Flow = Flow()
+    """Lines stored per second."""
+    outflow: Flow = Flow()
+    """Lines written per second, by all receivers."""
+    lag_messages: int = 0
+    lag_seconds: float = 0.0
+    totals: ConsumerTotals = ConsumerTotals()
+    hosts: tuple[HostRow, ...] = ()
+    hosts_total: int = 0
+    """How many there are, where ``hosts`` was cut."""
+    receivers: tuple[ReceiverStatus, ...] = ()
+    problem: str = ""
+    """Why the look is incomplete, in one line; empty when it is not."""
+
+    @property
+    def receiver(self) -> ReceiverStatus | None:
+        """The receiver the keys act on: the first by name."""
+        return self.receivers[0] if self.receivers else None
+
+
+EMPTY_HOME = HomeSnapshot()

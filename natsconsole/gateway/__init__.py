@@ -1,0 +1,1 @@
+"""NATS as the console needs it: it reads, and never disturbs."""

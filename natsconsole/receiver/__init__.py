@@ -1,0 +1,1 @@
+"""The receiver: pull, write, sync, commit, acknowledge."""

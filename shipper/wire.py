@@ -1,0 +1,206 @@
+"""The wire contract: subjects, headers, message ids and the newline rule.
+
+A producer publishes to ``<prefix>.<host>`` and knows nothing of partitions; the stream's subject
+transform stores the message under ``<prefix>.<partition>.<host>``. The payload is raw bytes of
+one or more lines. The headers below say which bytes of which file they are; a message without
+them is one line from any client.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from shipper.headers import fields_of
+
+DEFAULT_PREFIX = "logs"
+
+HOST_HEADER = "Log-Host"
+NAME_HEADER = "Log-Name"
+FILE_HEADER = "Log-File"
+RANGE_HEADER = "Log-Range"
+LINE_HEADER = "Log-Line"
+SPLIT_HEADER = "Log-Split"
+MESSAGE_ID_HEADER = "Nats-Msg-Id"
+
+Split = Literal["head", "middle", "tail"]
+"""Which piece of a line too long for one message a payload ends or begins with."""
+
+_HOST = re.compile(r"[^\s.*>\x00-\x20\x7f]+(\.[^\s.*>\x00-\x20\x7f]+)*", re.ASCII)
+_RANGE = re.compile(r"(\d{1,19})-(\d{1,19})")
+_LINE = re.compile(r"\d{1,19}")
+
+
+class BadHostError(ValueError):
+    """A host name that cannot be part of a subject."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"host {host!r} cannot be part of a subject: it must not be empty, hold spaces, "
+            "'*' or '>', or begin, end or repeat a '.'"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRange:
+    """Which bytes of which source file a payload is."""
+
+    host: str
+    """The host's full name."""
+    name: str
+    """The log's name. A rotation chain is one log with one name."""
+    file: str
+    """The file's identity: unlike its path it survives a rename, and is never used twice."""
+    start: int
+    """Offset of the first byte in the file."""
+    end: int
+    """Offset after the last byte."""
+    line: int
+    """How many line ends the file holds before ``start``: tells lost lines from lost bytes."""
+    split: Split | None = None
+
+    @property
+    def message_id(self) -> str:
+        """The ``Nats-Msg-Id``: a resend of the same range is the same message."""
+        return f"{self.host}:{self.file}:{self.start}-{self.end}"
+
+    def headers(self) -> dict[str, str]:
+        """Return the message headers that carry this range."""
+        fields = {
+            HOST_HEADER: self.host,
+            NAME_HEADER: self.name,
+            FILE_HEADER: self.file,
+            RANGE_HEADER: f"{self.start}-{self.end}",
+            LINE_HEADER: str(self.line),
+            MESSAGE_ID_HEADER: self.message_id,
+        }
+        if self.split is not None:
+            fields[SPLIT_HEADER] = self.split
+        return fields
+
+
+def source_range(block: bytes) -> SourceRange | None:
+    """Read the range from a raw header block.
+
+    None where a client of another kind sent the message, or where a field is malformed: then its
+    bytes still count, as lines of no known file.
+    """
+    if RANGE_HEADER.encode() not in block:
+        return None
+    fields = fields_of(block)
+    span = _RANGE.fullmatch(fields.get(RANGE_HEADER, ""))
+    line = _LINE.fullmatch(fields.get(LINE_HEADER, "0"))
+    host, name, file = (fields.get(key, "") for key in (HOST_HEADER, NAME_HEADER, FILE_HEADER))
+    if span is None or line is None or not (host and name and file):
+        return None
+    start, end = int(span[1]), int(span[2])
+    if end < start:
+        return None
+    split = fields.get(SPLIT_HEADER)
+    return SourceRange(
+        host=host,
+        name=name,
+        file=file,
+        start=start,
+        end=end,
+        line=int(line[0]),
+        split=split if split in ("head", "middle", "tail") else None,  # type: ignore[arg-type]
+    )
+
+
+def publish_subject(prefix: str, host: str) -> str:
+    """Return the subject that ``host`` publishes to.
+
+    Raises:
+        BadHostError: the host cannot be part of a subject.
+    """
+    if not _HOST.fullmatch(host):
+        raise BadHostError(host)
+    return f"{prefix}.{host}"
+
+
+def stored_subject(prefix: str, partition: str, host: str) -> str:
+    """Return the subject under which the stream keeps a host's lines; ``*`` is any partition."""
+    return f"{prefix}.{partition}.{host}"
+
+
+def as_lines(payload: bytes, source: SourceRange | None) -> bytes:
+    """Return the bytes to append to a host's file.
+
+    A payload with a range is written exactly as it is; without one a missing final newline is
+    added, so that ``nats pub logs.web1 hello`` is one line.
+    """
+    if source is not None or payload.endswith(b"\n"):
+        return payload
+    return payload + b"\n"
+
+
+class BadPatternError(ValueError):
+    """A host pattern that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostPattern:
+    """Where the host stands in a stored subject: ``{host}`` one token, ``{host>}`` all that remain.
+
+    >>> HostPattern.parse("logs.*.{host>}").host_of("logs.3.web1.example.net")
+    'web1.example.net'
+    """
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    takes_rest: bool
+
+    @classmethod
+    def parse(cls, text: str) -> HostPattern:
+        """Read a pattern such as ``logs.*.{host>}`` or ``orders.{host}.>``.
+
+        Raises:
+            BadPatternError: there is not exactly one host, or tokens stand behind ``{host>}``.
+        """
+        tokens = text.split(".")
+        places = [i for i, token in enumerate(tokens) if token in ("{host}", "{host>}")]
+        if len(places) != 1 or not all(tokens):
+            raise BadPatternError(f"pattern {text!r} needs exactly one {{host}} or {{host>}} token")
+        (place,) = places
+        takes_rest = tokens[place] == "{host>}"
+        after = tuple(tokens[place + 1 :])
+        if takes_rest and after:
+            raise BadPatternError(f"pattern {text!r}: nothing can follow {{host>}}")
+        return cls(tuple(tokens[:place]), after, takes_rest)
+
+    @classmethod
+    def ours(cls, prefix: str = DEFAULT_PREFIX) -> HostPattern:
+        """The pattern of our own streams: ``<prefix>.*.{host>}``."""
+        return cls.parse(f"{prefix}.*.{{host>}}")
+
+    @property
+    def filter_subject(self) -> str:
+        """The subject filter that matches every host."""
+        return self._subject(">" if self.takes_rest else "*")
+
+    def subject_of(self, host: str) -> str:
+        """The subject filter that matches one host."""
+        return self._subject(host)
+
+    def _subject(self, host: str) -> str:
+        return ".".join((*self.before, host, *self.after))
+
+    def host_of(self, subject: str) -> str | None:
+        """Return the host a stored subject names, or None where the pattern does not match."""
+        tokens = subject.split(".")
+        place = len(self.before)
+        if len(tokens) <= place or not _tokens_match(self.before, tokens[:place]):
+            return None
+        if self.takes_rest:
+            return ".".join(tokens[place:])
+        return tokens[place] if _tokens_match(self.after, tokens[place + 1 :]) else None
+
+
+def _tokens_match(pattern: tuple[str, ...], tokens: list[str]) -> bool:
+    if pattern and pattern[-1] == ">":
+        return len(tokens) >= len(pattern) and _tokens_match(pattern[:-1], tokens[: len(pattern) - 1])
+    return len(pattern) == len(tokens) and all(
+        want in ("*", token) for want, token in zip(pattern, tokens, strict=True)
+    )
