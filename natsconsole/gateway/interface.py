@@ -1,0 +1,61 @@
+"""What the screen may ask of NATS: the one seam between the console and the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from natsconsole.domain.lines import HostMarks, LogLine
+from natsconsole.domain.receivers import AckPolicy, Answer, Fault, ReceiverStatus
+from natsconsole.domain.snapshots import HomeSnapshot, Link
+
+
+class GatewayError(Exception):
+    """NATS did not do what was asked. The text is one line for the user."""
+
+
+class LinkLostError(GatewayError):
+    """There is no connection now. It comes back by itself."""
+
+
+class NotPermittedError(GatewayError):
+    """The server, or ``--read-only``, refuses."""
+
+
+class Gateway(Protocol):
+    """Reads the pipeline and drives receivers. Every method may raise ``GatewayError``."""
+
+    @property
+    def link(self) -> Link:
+        """The connection as it is now, without asking anybody."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every change is refused."""
+
+    async def look(self) -> HomeSnapshot:
+        """Take one look at stream, consumers, hosts and receivers."""
+
+    async def recent_lines(self, host: str, limit: int) -> Sequence[LogLine]:
+        """Return the newest lines of a host, oldest first, at most ``limit``."""
+
+    async def lines_after(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
+        """Return a host's lines behind a stream sequence: whole messages, about ``limit`` lines."""
+
+    async def marks(self, hosts: Sequence[str]) -> Mapping[str, HostMarks]:
+        """Return how far the lines of these hosts have come."""
+
+    async def set_policy(self, receiver: str, policy: AckPolicy) -> ReceiverStatus:
+        """Switch a receiver group's ack policy, and return the new state."""
+
+    async def set_answer(self, receiver: str, answer: Answer) -> ReceiverStatus:
+        """Choose what a receiver answers to each message (lab receivers only)."""
+
+    async def set_fault(self, receiver: str, fault: Fault) -> ReceiverStatus:
+        """Make a receiver suffer a fault, or end it (lab receivers only)."""
+
+    async def pause(self, receiver: str) -> ReceiverStatus:
+        """Stop a receiver's pulling."""
+
+    async def resume(self, receiver: str) -> ReceiverStatus:
+        """Let a paused receiver pull again."""
