@@ -1,0 +1,86 @@
+"""The flags that say where NATS is and as whom to log in, alike for every command."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from shipper.connection_options import DEFAULT_SERVER, BadServerError, ConnectionOptions
+
+Result = TypeVar("Result")
+
+# Named as the nats CLI names them. Flags for TLS, nkeys and contexts come here.
+_FLAGS = (
+    click.option(
+        "-s",
+        "--server",
+        metavar="URL[,URL]",
+        default=DEFAULT_SERVER,
+        show_default=True,
+        envvar="NATS_URL",
+        show_envvar=True,
+        help="NATS server, or several of one cluster.",
+    ),
+    click.option(
+        "--user", metavar="NAME", envvar="NATS_USER", show_envvar=True, help="User to log in as."
+    ),
+    click.option(
+        "--password",
+        metavar="PASSWORD",
+        envvar="NATS_PASSWORD",
+        show_envvar=True,
+        help="Password; others on this machine can see it here, but not in the variable.",
+    ),
+    click.option(
+        "--token",
+        metavar="TOKEN",
+        envvar="NATS_TOKEN",
+        show_envvar=True,
+        help="Token to log in with; others on this machine can see it here, too.",
+    ),
+    click.option(
+        "--creds",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        envvar="NATS_CREDS",
+        show_envvar=True,
+        help="File with a user JWT and its seed.",
+    ),
+)
+
+
+def connection_flags(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Add the flags to a click command and pass them as one argument, ``connection``."""
+
+    @functools.wraps(command)
+    def with_connection(
+        *args: Any,
+        server: str,
+        user: str | None,
+        password: str | None,
+        token: str | None,
+        creds: Path | None,
+        **others: Any,
+    ) -> Result:
+        if password is not None and user is None:
+            raise click.UsageError("--password needs --user (NATS_USER)")
+        try:
+            connection = ConnectionOptions(
+                servers=tuple(one for one in server.split(",") if one.strip()),
+                user=user,
+                password=password,
+                token=token,
+                creds=None if creds is None else creds.expanduser(),
+            )
+        except BadServerError as error:
+            raise click.UsageError(str(error)) from None
+        return command(*args, connection=connection, **others)
+
+    wrapped: Callable[..., Result] = with_connection
+    for flag in reversed(_FLAGS):
+        wrapped = flag(wrapped)
+    return wrapped

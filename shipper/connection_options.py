@@ -1,0 +1,121 @@
+"""Where to connect and as whom. Knows no NATS library, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
+
+DEFAULT_SERVER = "nats://127.0.0.1:4222"
+DEFAULT_PORT = 4222
+
+
+class BadServerError(ValueError):
+    """A server URL that cannot be used. The text shows no user information."""
+
+
+class Server(NamedTuple):
+    """One server to try, with the login its URL carried, if any."""
+
+    host: str
+    port: int
+    user: str | None = None
+    password: str | None = None
+
+    @property
+    def address(self) -> str:
+        """``host:port``, never with user information."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The URL to dial, without user information."""
+        return f"nats://{self.address}"
+
+    @classmethod
+    def parse(cls, text: str) -> Server:
+        """Read ``[nats://][user:password@]host[:port]``; a lone user is a token, as in the CLI.
+
+        Raises:
+            BadServerError: the URL cannot be used.
+        """
+        stripped = text.strip()
+        shown = _without_login(stripped)
+        try:
+            parts = urlsplit(stripped if "://" in stripped else f"nats://{stripped}")
+            port = parts.port or DEFAULT_PORT
+        except ValueError:
+            raise BadServerError(
+                f"server {shown!r} is no URL; write nats://host:port, an IPv6 address in brackets"
+            ) from None
+        _check_scheme(parts.scheme, shown)
+        if not parts.hostname or any(c.isspace() or not c.isprintable() for c in stripped):
+            raise BadServerError(f"server {shown!r} names no host; write nats://host:port")
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise BadServerError(f"server {shown!r}: nothing can follow the port")
+        return cls(parts.hostname, port, *_login(parts))
+
+
+def _login(parts: SplitResult) -> tuple[str | None, str | None]:
+    user = None if parts.username is None else unquote(parts.username)
+    password = None if parts.password is None else unquote(parts.password)
+    return user or None, password
+
+
+def _check_scheme(scheme: str, shown: str) -> None:
+    if scheme == "tls":
+        raise BadServerError(
+            f"server {shown!r}: this version has no TLS yet, and TLS asked for is TLS or no "
+            "connection; use nats:// only where clear text will do"
+        )
+    if scheme != "nats":
+        raise BadServerError(f"server {shown!r}: only nats:// can be used, not {scheme}://")
+
+
+def _without_login(text: str) -> str:
+    scheme, separator, rest = text.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ConnectionOptions:
+    """Where to connect and as whom.
+
+    Raises:
+        BadServerError: one of ``servers`` cannot be used.
+    """
+
+    servers: tuple[str, ...] = (DEFAULT_SERVER,)
+    """URLs; scheme and port may be left out, user information may be in them."""
+    user: str | None = None
+    password: str | None = None
+    token: str | None = None
+    creds: Path | None = None
+    """A credentials file. Read anew at every connect, so that it can be rotated."""
+    # TLS, nkey and the CLI's contexts come here.
+    inbox_prefix: str = "_INBOX"
+    name: str = "natsconsole"
+    """Shown in the server's list of connections."""
+    connect_timeout: float = 2.0
+    """Seconds for one attempt at one server, login included."""
+    ping_interval: float = 10.0
+    """Seconds between pings; a link that leaves three unanswered is dead."""
+    parsed_servers: tuple[Server, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check the servers once, so that nobody else has to."""
+        if not self.servers:
+            raise BadServerError("no server is named; write nats://host:port")
+        parsed = tuple(Server.parse(server) for server in self.servers)
+        object.__setattr__(self, "parsed_servers", parsed)
+
+    @property
+    def address(self) -> str:
+        """The servers as ``host:port,...``, never with user information."""
+        return ",".join(server.address for server in self.parsed_servers)
+
+    def __repr__(self) -> str:
+        """Show no secret, also none from a URL."""
+        return f"ConnectionOptions(address={self.address!r}, name={self.name!r})"

@@ -1,0 +1,140 @@
+"""Cuts what a NATS server sends into frames.
+
+nats-py's own parser splits a frame at every kind of white space, the server only at blanks: a
+publisher who puts a vertical tab into a subject could end our connection, or address a
+subscription of his choice. This one splits as the server does. A message for a sink is handed
+over without a task, a queue or an object, which makes it several times quicker, too.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+from nats.errors import ProtocolError
+
+END = b"\r\n"
+_MAX_LINE = 1 << 20
+_MAX_FRAME = (64 << 20) + (1 << 20)
+"""The largest max_payload a server can be given, and room for headers."""
+
+
+class FrameHandler(Protocol):
+    """What is done with each kind of frame."""
+
+    def take_message(
+        self, sid: int, subject: bytes, reply: bytes, headers: bytes, payload: bytes
+    ) -> bool:
+        """Deliver to a sink; False where there is none for this subscription."""
+
+    def take_malformed(self, line: bytes) -> None:
+        """Count a message whose first line makes no sense."""
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any
+    ) -> None: ...
+
+    async def _process_ping(self) -> None: ...
+
+    async def _process_pong(self) -> None: ...
+
+    async def _process_err(self, err_msg: str) -> None: ...
+
+    async def _process_info(self, info: dict[str, Any]) -> None: ...
+
+
+class FrameParser:
+    """Takes bytes as they come and calls a handler for each whole frame."""
+
+    def __init__(self, handler: FrameHandler) -> None:
+        self._handler = handler
+        self._buffer = bytearray()
+        self._needed = 0
+
+    def reset(self) -> None:
+        """Forget an unfinished frame. nats-py calls this."""
+        self._buffer.clear()
+        self._needed = 0
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Take the next bytes.
+
+        Raises:
+            ProtocolError: this is no NATS server, or one frame is out of bounds.
+        """
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        used = await self._frames(data)
+        if used < len(data):
+            self._buffer += data[used:] if used else data
+
+    async def _frames(self, data: bytes) -> int:
+        """Handle each whole frame; return how many bytes they were."""
+        position, size = 0, len(data)
+        while position < size:
+            line_end = data.find(END, position)
+            if line_end < 0:
+                if size - position > _MAX_LINE:
+                    raise ProtocolError
+                self._needed = 0
+                return position
+            line = data[position:line_end]
+            body = line_end + 2
+            if line.startswith((b"MSG ", b"HMSG ")):
+                parts = line.split(b" ")
+                length = _number(parts[-1])
+                if length is None or length > _MAX_FRAME:
+                    raise ProtocolError
+                after = body + length
+                if after + 2 > size:
+                    self._needed = after + 2 - position
+                    return position
+                if data[after : after + 2] != END:
+                    raise ProtocolError
+                await self._message(parts, data[body:after])
+                position = after + 2
+            else:
+                await self._control(line)
+                position = body
+        return position
+
+    async def _message(self, parts: list[bytes], body: bytes) -> None:
+        has_headers = parts[0] == b"HMSG"
+        # MSG subject sid [reply] size, HMSG subject sid [reply] header-size size
+        extra = len(parts) - (5 if has_headers else 4)
+        sid = _number(parts[2]) if extra in (0, 1) else None
+        header_size = _number(parts[-2]) if has_headers else 0
+        if sid is None or header_size is None or header_size > len(body):
+            self._handler.take_malformed(b" ".join(parts))
+            return
+        subject, reply = parts[1], parts[3] if extra else b""
+        headers, payload = body[:header_size], body[header_size:] if header_size else body
+        if not self._handler.take_message(sid, subject, reply, headers, payload):
+            await self._handler._process_msg(sid, subject, reply, payload, headers or None)  # noqa: SLF001
+
+    async def _control(self, line: bytes) -> None:
+        handler = self._handler
+        word = line[:4].upper().rstrip()
+        if word == b"PING":
+            await handler._process_ping()  # noqa: SLF001
+        elif word == b"PONG":
+            await handler._process_pong()  # noqa: SLF001
+        elif word == b"-ERR":
+            await handler._process_err(line[4:].strip().strip(b"'").decode("utf-8", "replace"))  # noqa: SLF001
+        elif word == b"INFO":
+            try:
+                info = json.loads(line[4:])
+            except ValueError:
+                raise ProtocolError from None
+            if isinstance(info, dict):
+                await handler._process_info(info)  # noqa: SLF001
+        elif word != b"+OK":
+            raise ProtocolError
+
+
+def _number(text: bytes) -> int | None:
+    return int(text) if len(text) < 20 and text.isdigit() else None

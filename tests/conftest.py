@@ -1,0 +1,37 @@
+"""What every test can ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from shipper.connection import Connection, ConnectionOptions
+from tests.support.nats_server import NatsServer
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    for name in list(os.environ):
+        if name.startswith(("NATS_", "NATSCONSOLE_", "SHIPPER_")):
+            monkeypatch.delenv(name)
+
+
+@pytest_asyncio.fixture
+async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    """A fresh server with JetStream, for this test alone."""
+    server = NatsServer(tmp_path / "nats")
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture
+async def connection(nats_server: NatsServer) -> AsyncIterator[Connection]:
+    """An open connection to it."""
+    async with Connection(ConnectionOptions(servers=(nats_server.url,))) as opened:
+        yield opened
