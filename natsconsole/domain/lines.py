@@ -42,6 +42,8 @@ class HostMarks:
     delivered: int = 0
     ack_floor: int = 0
     unacked: Mapping[int, UnackedMessage] = field(default_factory=dict)
+    knows_unacked: bool = True
+    """Whether a receiver of ours told; else only the consumer's two marks are known."""
     read_at: float = 0.0
     """When these were read, by the console's clock: countdowns run on from here."""
 
@@ -50,8 +52,10 @@ class HostMarks:
         message = self.unacked.get(sequence)
         if message is not None:
             return Fate.REDELIVERED if message.deliveries > 1 else Fate.DELIVERED
-        if sequence <= max(self.delivered, self.ack_floor):
+        if sequence <= self.ack_floor:
             return Fate.ACKED
+        if sequence <= self.delivered:
+            return Fate.ACKED if self.knows_unacked else Fate.DELIVERED
         return Fate.STORED
 
     def countdown(self, sequence: int, now: float) -> float | None:

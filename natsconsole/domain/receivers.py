@@ -68,6 +68,8 @@ class ReceiverStatus(msgspec.Struct, frozen=True, kw_only=True):
     max_ack_pending: int = 0
     """Of all its partitions together."""
     unacked: int = 0
+    unwritten: int = 0
+    """Messages in memory whose lines are not in the files yet."""
     held_messages: int = 0
     redelivered: int = 0
     """Deliveries beyond a message's first, since the receiver started."""
@@ -94,6 +96,7 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     delivered: int
     written: int
     written_lines: int = 0
+    written_messages: int = 0
     unacked: int = 0
     redelivered: int = 0
     held: bool = False

@@ -1,0 +1,255 @@
+"""The JetStream API as typed requests.
+
+Answers are decoded into the few fields we use; configurations stay plain JSON, because a round
+trip through a type would drop what a newer server knows and we do not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from shipper.connection import NoRespondersError
+from shipper.headers import fields_of, status_of
+
+API_PREFIX = "$JS.API"
+Json = dict[str, Any]
+
+
+class Reply(Protocol):
+    @property
+    def headers(self) -> bytes: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+class Requests(Protocol):
+    """The one thing this module needs of a connection."""
+
+    async def request(
+        self, subject: str, payload: bytes = b"", *, timeout: float = 2.0
+    ) -> Reply: ...
+
+
+class ApiError(Exception):
+    """JetStream answered with an error."""
+
+    def __init__(self, code: int, err_code: int, description: str) -> None:
+        super().__init__(f"{description} ({err_code or code})")
+        self.code = code
+        """HTTP-like code."""
+        self.err_code = err_code
+        """JetStream's own code, 0 where there is none."""
+        self.description = description
+
+
+class JetStreamOffError(ApiError):
+    """Nobody answers the JetStream API: it is off on this server or for this account."""
+
+    def __init__(self) -> None:
+        super().__init__(503, 0, "JetStream is not enabled on this server or for this account")
+
+
+STREAM_NOT_FOUND = 10059
+CONSUMER_NOT_FOUND = 10014
+CONSUMER_EXISTS = 10148
+
+
+class _Error(msgspec.Struct):
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class _Envelope(msgspec.Struct):
+    error: _Error | None = None
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    messages: int = 0
+    bytes: int = 0
+    first_seq: int = 0
+    last_seq: int = 0
+    last_ts: str = ""
+    num_subjects: int = 0
+    subjects: dict[str, int] = {}
+
+
+class StreamInfo(msgspec.Struct, frozen=True):
+    config: Json
+    created: str
+    """When the stream was made, RFC 3339: tells a re-created stream from the one before."""
+    state: StreamState = StreamState()
+    total: int = 0
+    """How many subjects there are, where ``state.subjects`` is one page of them."""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        found: dict[str, str] = self.config.get("metadata") or {}
+        return found
+
+
+class Sequences(msgspec.Struct, frozen=True):
+    consumer_seq: int = 0
+    stream_seq: int = 0
+    last_active: str = ""
+
+
+class ConsumerInfo(msgspec.Struct, frozen=True):
+    name: str
+    config: Json
+    stream_name: str = ""
+    created: str = ""
+    delivered: Sequences = Sequences()
+    ack_floor: Sequences = Sequences()
+    num_ack_pending: int = 0
+    num_redelivered: int = 0
+    num_waiting: int = 0
+    num_pending: int = 0
+    paused: bool = False
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        found: dict[str, str] = self.config.get("metadata") or {}
+        return found
+
+
+class StoredMessage(msgspec.Struct, frozen=True):
+    """A message read from the stream itself, not through a consumer."""
+
+    subject: str
+    sequence: int
+    time: str
+    """When it was stored, RFC 3339."""
+    headers: bytes
+    payload: bytes
+    pending: int
+    """How many messages that match the request follow it."""
+
+
+class _ConsumerPage(msgspec.Struct):
+    total: int = 0
+    offset: int = 0
+    consumers: list[ConsumerInfo] | None = None
+
+
+class _ResetReply(msgspec.Struct):
+    reset_seq: int = 0
+
+
+T = TypeVar("T")
+
+
+class JetStream:
+    """JetStream's API over one connection.
+
+    Every call may raise ``ApiError`` and the connection's own errors; times out after
+    ``timeout`` seconds.
+    """
+
+    def __init__(self, connection: Requests, *, timeout: float = 5.0) -> None:
+        self._connection = connection
+        self._timeout = timeout
+
+    async def stream_info(self, stream: str, *, subjects: str = "", offset: int = 0) -> StreamInfo:
+        """Return a stream's configuration and state, with message counts of matching subjects."""
+        body: Json = {}
+        if subjects:
+            body = {"subjects_filter": subjects, "offset": offset}
+        return await self._call(f"STREAM.INFO.{stream}", body, StreamInfo)
+
+    async def create_stream(self, config: Json) -> StreamInfo:
+        return await self._call(f"STREAM.CREATE.{config['name']}", config, StreamInfo)
+
+    async def update_stream(self, config: Json) -> StreamInfo:
+        return await self._call(f"STREAM.UPDATE.{config['name']}", config, StreamInfo)
+
+    async def consumers(self, stream: str) -> list[ConsumerInfo]:
+        """Return all consumers of a stream, page by page."""
+        found: list[ConsumerInfo] = []
+        while True:
+            page = await self._call(
+                f"CONSUMER.LIST.{stream}", {"offset": len(found)}, _ConsumerPage
+            )
+            found += page.consumers or []
+            if not page.consumers or len(found) >= page.total:
+                return found
+
+    async def consumer_info(self, stream: str, consumer: str) -> ConsumerInfo:
+        return await self._call(f"CONSUMER.INFO.{stream}.{consumer}", {}, ConsumerInfo)
+
+    async def create_consumer(self, stream: str, config: Json) -> ConsumerInfo:
+        """Create a durable consumer; one of that name and another configuration is an error."""
+        name = config["durable_name"]
+        body = {"stream_name": stream, "config": config, "action": "create"}
+        return await self._call(f"CONSUMER.CREATE.{stream}.{name}", body, ConsumerInfo)
+
+    async def update_consumer(self, stream: str, config: Json) -> ConsumerInfo:
+        name = config["durable_name"]
+        body = {"stream_name": stream, "config": config, "action": "update"}
+        return await self._call(f"CONSUMER.CREATE.{stream}.{name}", body, ConsumerInfo)
+
+    async def delete_consumer(self, stream: str, consumer: str) -> None:
+        """Delete a consumer; one that is gone already is no error."""
+        try:
+            await self._call(f"CONSUMER.DELETE.{stream}.{consumer}", {}, _Envelope)
+        except ApiError as error:
+            if error.err_code != CONSUMER_NOT_FOUND:
+                raise
+
+    async def reset_consumer(self, stream: str, consumer: str, sequence: int = 0) -> int:
+        """Rewind a consumer to a stream sequence, or to its ack floor for 0 (server 2.14).
+
+        Returns the stream sequence that is delivered next.
+        """
+        body = {"seq": sequence} if sequence else {}
+        reply = await self._call(f"CONSUMER.RESET.{stream}.{consumer}", body, _ResetReply)
+        return reply.reset_seq
+
+    async def unpin_consumer(self, stream: str, consumer: str, group: str) -> None:
+        """Take the pin from whichever client a pinned consumer serves now."""
+        await self._call(f"CONSUMER.UNPIN.{stream}.{consumer}", {"group": group}, _Envelope)
+
+    async def message_after(self, stream: str, subject: str, sequence: int) -> StoredMessage | None:
+        """Return the first message of a subject filter at or behind a sequence, by direct get."""
+        body = {"seq": sequence, "next_by_subj": subject}
+        reply = await self._connection.request(
+            f"{API_PREFIX}.DIRECT.GET.{stream}", msgspec.json.encode(body), timeout=self._timeout
+        )
+        return stored_message(reply.headers, reply.data)
+
+    async def _call(self, verb: str, body: Json, answer: type[T]) -> T:
+        payload = msgspec.json.encode(body) if body else b""
+        try:
+            reply = await self._connection.request(
+                f"{API_PREFIX}.{verb}", payload, timeout=self._timeout
+            )
+        except NoRespondersError as nobody:
+            raise JetStreamOffError from nobody
+        error = msgspec.json.decode(reply.data, type=_Envelope).error
+        if error is not None:
+            raise ApiError(error.code, error.err_code, error.description)
+        return msgspec.json.decode(reply.data, type=answer)
+
+
+def stored_message(headers: bytes, payload: bytes) -> StoredMessage | None:
+    """Read one direct-get answer; None where it says that there is no such message.
+
+    Raises:
+        ApiError: the request was refused.
+    """
+    status = status_of(headers)
+    if status is not None:
+        if status.code in (204, 404):
+            return None
+        raise ApiError(status.code, 0, status.description)
+    fields = fields_of(headers)
+    return StoredMessage(
+        subject=fields.get("Nats-Subject", ""),
+        sequence=int(fields.get("Nats-Sequence", "0")),
+        time=fields.get("Nats-Time-Stamp", ""),
+        headers=headers,
+        payload=payload,
+        pending=int(fields.get("Nats-Num-Pending", "0") or 0),
+    )

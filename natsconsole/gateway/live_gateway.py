@@ -1,0 +1,414 @@
+"""The gateway on a real connection: joins stream, consumers and receivers into one look."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from natsconsole.domain.lines import HostMarks, LogLine
+from natsconsole.domain.rates import RateMeter
+from natsconsole.domain.receivers import (
+    AckPolicy,
+    Answer,
+    AnswerRequest,
+    Fault,
+    FaultRequest,
+    HostStatus,
+    PolicyRequest,
+    ReceiverStatus,
+)
+from natsconsole.domain.snapshots import (
+    ConsumerTotals,
+    Flow,
+    HomeSnapshot,
+    HostRow,
+    HostState,
+    Link,
+)
+from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
+from natsconsole.gateway.jetstream import (
+    STREAM_NOT_FOUND,
+    ApiError,
+    ConsumerInfo,
+    JetStream,
+    StoredMessage,
+    StreamInfo,
+)
+from natsconsole.gateway.log_stream import partitions_of, prefix_of
+from natsconsole.gateway.receivers import Receivers
+from natsconsole.gateway.stream_reader import StreamReader
+from shipper.connection import Connection, ConnectionProblem, NotConnectedError
+from shipper.wire import HostPattern
+
+QUIET_AFTER = 10.0
+"""Seconds without a message after which a host counts as quiet."""
+LOOKUPS = 64
+"""Hosts whose lag is looked up in one look at most: the others keep what was found before."""
+_LINES_BATCH = 256
+
+
+class LiveGateway:
+    """Implements ``Gateway`` for one stream."""
+
+    def __init__(self, connection: Connection, stream: str, *, read_only: bool = False) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._read_only = read_only
+        self._jetstream = JetStream(connection, timeout=2.0)
+        self._reader = StreamReader(connection, self._jetstream, stream)
+        self._receivers = Receivers(connection, stream)
+        self._pattern = HostPattern.ours()
+        self._info: StreamInfo | None = None
+        self._consumers: list[ConsumerInfo] = []
+        self._rtt: float | None = None
+        self._stored = RateMeter()
+        self._written = RateMeter()
+        self._hosts: dict[str, _HostMemory] = {}
+
+    @property
+    def link(self) -> Link:
+        """The connection as it is now, without asking anybody."""
+        connection = self._connection
+        is_live = connection.state == "connected"
+        return Link(
+            state="live" if is_live else "lost" if connection.generation else "connecting",
+            address=connection.connected_address or connection.options.address,
+            server_name=connection.server_name,
+            server_version=connection.server_version,
+            rtt_seconds=self._rtt if is_live else None,
+            since=connection.since,
+            error="" if is_live else connection.last_error,
+        )
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every change is refused."""
+        return self._read_only
+
+    async def look(self) -> HomeSnapshot:
+        """Take one look at stream, consumers, hosts and receivers."""
+        with _as_gateway_errors(self._stream):
+            self._rtt = await self._connection.rtt()
+            info = await self._stream_info()
+            self._consumers = await self._jetstream.consumers(self._stream)
+            receivers = await self._receivers.statuses()
+            known = await self._receivers.hosts()
+            now = time.time()
+            self._remember(info, known, now)
+            await self._look_up(now)
+            return self._snapshot(info, receivers, now)
+
+    async def recent_lines(self, host: str, limit: int) -> Sequence[LogLine]:
+        """Return the newest lines of a host, oldest first, at most ``limit``."""
+        with _as_gateway_errors(self._stream):
+            info = self._info or await self._stream_info()
+            messages = await self._reader.newest(
+                self._pattern.subject_of(host),
+                min(limit, _LINES_BATCH),
+                first=info.state.first_seq,
+                last=info.state.last_seq,
+            )
+        return tuple(deque(_lines(messages), maxlen=limit))
+
+    async def lines_after(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
+        """Return a host's lines behind a stream sequence: whole messages, about ``limit`` lines."""
+        with _as_gateway_errors(self._stream):
+            messages = await self._reader.messages_from(
+                self._pattern.subject_of(host), sequence + 1, batch=min(limit, _LINES_BATCH)
+            )
+        return tuple(_lines(messages))
+
+    async def marks(self, hosts: Sequence[str]) -> Mapping[str, HostMarks]:
+        """Return how far the lines of these hosts have come."""
+        names = tuple(hosts)
+        with _as_gateway_errors(self._stream):
+            known, unacked = await asyncio.gather(
+                self._receivers.hosts(names), self._receivers.unacked(names)
+            )
+            consumers = await self._consumers_of(names)
+        now = time.time()
+        return {
+            name: HostMarks(
+                delivered=known[name].delivered if name in known else _delivered(consumers[name]),
+                ack_floor=consumers[name].ack_floor.stream_seq if consumers[name] else 0,  # type: ignore[union-attr]
+                unacked={found.sequence: found for found in unacked if found.host == name},
+                knows_unacked=name in known,
+                read_at=now,
+            )
+            for name in names
+        }
+
+    async def set_policy(self, receiver: str, policy: AckPolicy) -> ReceiverStatus:
+        """Switch a receiver group's ack policy, and return the new state."""
+        request = PolicyRequest(ack_policy=policy)
+        return await self._change(self._receivers.change(receiver, "policy", request))
+
+    async def set_answer(self, receiver: str, answer: Answer) -> ReceiverStatus:
+        """Choose what a receiver answers to each message."""
+        request = AnswerRequest(answer=answer)
+        return await self._change(self._receivers.change(receiver, "answer", request))
+
+    async def set_fault(self, receiver: str, fault: Fault) -> ReceiverStatus:
+        """Make a receiver suffer a fault, or end it."""
+        request = FaultRequest(fault=fault)
+        return await self._change(self._receivers.change(receiver, "fault", request))
+
+    async def pause(self, receiver: str) -> ReceiverStatus:
+        """Stop a receiver's pulling."""
+        return await self._change(self._receivers.change(receiver, "pause"))
+
+    async def resume(self, receiver: str) -> ReceiverStatus:
+        """Let a paused receiver pull again."""
+        return await self._change(self._receivers.change(receiver, "resume"))
+
+    async def _change(self, asking: Awaitable[ReceiverStatus]) -> ReceiverStatus:
+        if self._read_only:
+            asking.close()  # type: ignore[attr-defined]
+            raise NotPermittedError("the console is read-only: start it without --read-only")
+        with _as_gateway_errors(self._stream):
+            return await asking
+
+    async def _stream_info(self) -> StreamInfo:
+        info = await self._jetstream.stream_info(
+            self._stream, subjects=self._pattern.filter_subject
+        )
+        prefix = prefix_of(info)
+        pattern = (
+            HostPattern.ours(prefix)
+            if partitions_of(info) is not None
+            else HostPattern.parse(f"{prefix}.{{host>}}")
+        )
+        if pattern != self._pattern:
+            self._pattern = pattern
+            info = await self._jetstream.stream_info(self._stream, subjects=pattern.filter_subject)
+        self._info = info
+        return info
+
+    def _remember(self, info: StreamInfo, known: Mapping[str, HostStatus], now: float) -> None:
+        counts: dict[str, tuple[str, int]] = {}
+        for subject, count in info.state.subjects.items():
+            host = self._pattern.host_of(subject)
+            if host is not None:
+                counts[host] = (subject, count)
+        for host, (subject, count) in counts.items():
+            memory = self._hosts.setdefault(host, _HostMemory(subject))
+            memory.note(subject, count, known.get(host), now)
+        for gone in self._hosts.keys() - counts.keys():
+            del self._hosts[gone]
+
+    async def _look_up(self, now: float) -> None:
+        """Ask for the lag of hosts that are not known to be written to their end."""
+        floors = {_filter(found): found for found in self._consumers}
+        asking = []
+        for memory in self._hosts.values():
+            consumer = _consumer_of(memory.subject, floors)
+            if consumer is not None and not (consumer.num_pending or consumer.num_ack_pending):
+                memory.is_behind(None, now)
+            elif memory.needs_look_up:
+                mark = memory.written or (consumer.ack_floor.stream_seq if consumer else 0)
+                asking.append((memory, mark))
+        asking.sort(key=lambda pair: pair[0].looked_up)
+        chosen = asking[:LOOKUPS]
+        found = await asyncio.gather(
+            *(
+                self._jetstream.message_after(self._stream, memory.subject, mark + 1)
+                for memory, mark in chosen
+            )
+        )
+        for (memory, _), message in zip(chosen, found, strict=True):
+            memory.is_behind(message, now)
+
+    def _snapshot(
+        self, info: StreamInfo, receivers: tuple[ReceiverStatus, ...], now: float
+    ) -> HomeSnapshot:
+        lines = sum(status.written_lines for status in receivers)
+        messages = sum(status.written_messages for status in receivers)
+        per_message = lines / messages if messages else 1.0
+        stored_rate = self._stored.note(now, info.state.last_seq)
+        if receivers:
+            self._written.note(now, lines)
+        rows = tuple(
+            memory.row(host, per_message, now) for host, memory in sorted(self._hosts.items())
+        )
+        totals = _totals(self._consumers, receivers)
+        return HomeSnapshot(
+            taken=now,
+            stream=self._stream,
+            messages=info.state.messages,
+            bytes=info.state.bytes,
+            inflow=Flow(
+                per_second=stored_rate * per_message,
+                history=tuple(rate * per_message for rate in self._stored.history),
+                is_estimate=per_message != 1.0,
+            ),
+            outflow=Flow(
+                per_second=self._written.rate if receivers else 0.0, history=self._written.history
+            ),
+            lag_messages=totals.unprocessed + sum(status.unwritten for status in receivers),
+            lag_seconds=max((row.lag_seconds for row in rows), default=0.0),
+            totals=totals,
+            hosts=rows,
+            hosts_total=info.state.num_subjects or len(rows),
+            receivers=receivers,
+        )
+
+    async def _consumers_of(self, hosts: tuple[str, ...]) -> dict[str, ConsumerInfo | None]:
+        """Return the consumer that reads each host, with fresh figures."""
+        floors = {_filter(found): found for found in self._consumers}
+        by_host = {
+            host: _consumer_of(self._hosts[host].subject, floors) if host in self._hosts else None
+            for host in hosts
+        }
+        fresh: dict[str, ConsumerInfo] = {}
+        for found in by_host.values():
+            if found is not None and found.name not in fresh:
+                with contextlib.suppress(ApiError):
+                    fresh[found.name] = await self._jetstream.consumer_info(
+                        self._stream, found.name
+                    )
+        return {
+            host: fresh.get(found.name, found) if found is not None else None
+            for host, found in by_host.items()
+        }
+
+
+class _HostMemory:
+    """What was found of one host in earlier looks."""
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        self.looked_up = 0.0
+        self._count = 0
+        self._seen: float | None = None
+        self._status: HostStatus | None = None
+        self._meter = RateMeter()
+        self._lag = 0
+        self._oldest: float | None = None
+        self._changed = True
+
+    @property
+    def written(self) -> int:
+        return self._status.written if self._status else 0
+
+    @property
+    def needs_look_up(self) -> bool:
+        """Whether anything was stored, or is behind, since the last look-up."""
+        return self._changed or self._lag > 0
+
+    def note(self, subject: str, count: int, status: HostStatus | None, now: float) -> None:
+        """Take the stream's count of the host's messages, and its receiver's view."""
+        self.subject = subject
+        if count != self._count:
+            if self._count or status is None:
+                self._seen = now
+            elif status.last_written:
+                self._seen = status.last_written
+            self._changed = True
+        self._count = count
+        self._status = status
+        self._meter.note(now, count)
+
+    def is_behind(self, oldest: StoredMessage | None, now: float) -> None:
+        """Take the oldest message that is stored and not written; None where there is none."""
+        self.looked_up = now
+        self._changed = False
+        self._lag = oldest.pending + 1 if oldest else 0
+        self._oldest = epoch_seconds(oldest.time) if oldest else None
+
+    def row(self, host: str, lines_per_message: float, now: float) -> HostRow:
+        status = self._status
+        if status is not None and status.written_messages:
+            lines_per_message = status.written_lines / status.written_messages
+        state: HostState = "live"
+        if status is not None and status.held:
+            state = "held"
+        elif self._seen is None or now - self._seen > QUIET_AFTER:
+            state = "quiet"
+        return HostRow(
+            host=host,
+            partition=str(status.partition) if status else _partition_token(self.subject, host),
+            state=state,
+            lines_per_second=self._meter.rate * lines_per_message,
+            lag_messages=self._lag,
+            lag_seconds=max(0.0, now - self._oldest) if self._oldest else 0.0,
+            unacked=status.unacked if status else 0,
+            redelivered=status.redelivered if status else 0,
+            last_seen_seconds=now - self._seen if self._seen else None,
+            messages=self._count,
+        )
+
+
+def epoch_seconds(text: str) -> float:
+    """Read JetStream's RFC 3339 times, whose fractions have up to nine digits."""
+    main, dot, rest = text.rstrip("Z").partition(".")
+    try:
+        seconds = datetime.fromisoformat(f"{main}+00:00").timestamp()
+    except ValueError:
+        return 0.0
+    return seconds + (float(f"0.{rest}") if dot and rest.isdigit() else 0.0)
+
+
+def _lines(messages: Sequence[StoredMessage]) -> Iterator[LogLine]:
+    for message in messages:
+        text = message.payload.decode("utf-8", "surrogateescape")
+        time_ = epoch_seconds(message.time)
+        for index, line in enumerate(text.removesuffix("\n").split("\n")):
+            yield LogLine(sequence=message.sequence, index=index, time=time_, text=line)
+
+
+def _totals(
+    consumers: Sequence[ConsumerInfo], receivers: Sequence[ReceiverStatus]
+) -> ConsumerTotals:
+    ours = {part.consumer for status in receivers for part in status.partitions}
+    chosen = [found for found in consumers if found.name in ours] or list(consumers)
+    return ConsumerTotals(
+        unprocessed=sum(found.num_pending for found in chosen),
+        outstanding_acks=sum(found.num_ack_pending for found in chosen),
+        redelivered=sum(found.num_redelivered for found in chosen),
+        max_ack_pending=sum(found.config.get("max_ack_pending", 0) for found in chosen),
+        waiting_pulls=sum(found.num_waiting for found in chosen),
+        consumers=len(chosen),
+    )
+
+
+def _filter(consumer: ConsumerInfo) -> str:
+    return str(consumer.config.get("filter_subject", ""))
+
+
+def _consumer_of(subject: str, by_filter: Mapping[str, ConsumerInfo]) -> ConsumerInfo | None:
+    tokens = subject.split(".")
+    for length in range(len(tokens), -1, -1):
+        found = by_filter.get(".".join([*tokens[:length], ">"]))
+        if found is not None:
+            return found
+    return by_filter.get("")
+
+
+def _delivered(consumer: ConsumerInfo | None) -> int:
+    return consumer.delivered.stream_seq if consumer else 0
+
+
+def _partition_token(subject: str, host: str) -> str:
+    before = subject.removesuffix(host).rstrip(".").split(".")
+    return before[-1] if before[-1].isdigit() else ""
+
+
+@contextlib.contextmanager
+def _as_gateway_errors(stream: str) -> Iterator[None]:
+    try:
+        yield
+    except NotConnectedError as error:
+        raise LinkLostError(str(error)) from error
+    except ConnectionProblem as error:
+        raise GatewayError(str(error)) from error
+    except ApiError as error:
+        if error.err_code == STREAM_NOT_FOUND:
+            raise GatewayError(
+                f"there is no stream {stream!r}: name one with --stream, "
+                "or make it with `natsconsole setup`"
+            ) from error
+        raise GatewayError(str(error)) from error

@@ -1,0 +1,139 @@
+"""Finds receivers and talks to their control services."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TypeVar
+
+import msgspec
+
+from natsconsole.domain.receivers import (
+    SERVICE_NAME,
+    HostsReply,
+    HostsRequest,
+    HostStatus,
+    ReceiverStatus,
+    UnackedMessage,
+    UnackedReply,
+    UnackedRequest,
+)
+from natsconsole.gateway.interface import GatewayError
+from shipper.connection import Connection, NoRespondersError, RequestFailedError
+from shipper.headers import fields_of
+
+_DISCOVERY_WAIT = 0.15
+_DISCOVERY_INTERVAL = 2.0
+_STATUS_TIMEOUT = 1.0
+_CHANGE_TIMEOUT = 8.0
+_PAGE = 1000
+
+T = TypeVar("T")
+
+
+class _Service(msgspec.Struct):
+    metadata: dict[str, str] = {}
+
+
+class Receivers:
+    """The receivers of one stream, as their micro services answer."""
+
+    def __init__(self, connection: Connection, stream: str) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._subjects: dict[str, str] = {}
+        self._discovered = 0.0
+
+    async def statuses(self) -> tuple[ReceiverStatus, ...]:
+        """Return the status of every receiver that answers, by name."""
+        if not self._subjects or time.monotonic() - self._discovered > _DISCOVERY_INTERVAL:
+            await self._discover()
+        answers = await asyncio.gather(*(self._status(name) for name in sorted(self._subjects)))
+        return tuple(status for status in answers if status is not None)
+
+    async def hosts(self, names: tuple[str, ...] | None = None) -> dict[str, HostStatus]:
+        """Return what receivers know of the named hosts, or of all."""
+        found: dict[str, HostStatus] = {}
+        for receiver in list(self._subjects):
+            offset, total = 0, 1
+            while offset < total:
+                request = HostsRequest(hosts=names, offset=offset, limit=_PAGE)
+                reply = await self._ask(receiver, "hosts", request, HostsReply)
+                for host in reply.hosts:
+                    known = found.get(host.host)
+                    if known is None or host.delivered > known.delivered:
+                        found[host.host] = host
+                offset += _PAGE
+                total = 0 if names is not None else reply.total
+        return found
+
+    async def unacked(self, hosts: tuple[str, ...]) -> list[UnackedMessage]:
+        """Return the messages in flight of these hosts."""
+        found: list[UnackedMessage] = []
+        for receiver in list(self._subjects):
+            request = UnackedRequest(hosts=hosts, limit=_PAGE)
+            reply = await self._ask(receiver, "unacked", request, UnackedReply)
+            found += reply.messages
+        return found
+
+    async def change(
+        self, receiver: str, verb: str, request: msgspec.Struct | None = None
+    ) -> ReceiverStatus:
+        """Ask for a change and return the state it led to."""
+        return await self._ask(receiver, verb, request, ReceiverStatus, timeout=_CHANGE_TIMEOUT)
+
+    async def _status(self, name: str) -> ReceiverStatus | None:
+        try:
+            return await self._ask(name, "status", None, ReceiverStatus)
+        except GatewayError:
+            self._subjects.pop(name, None)
+            return None
+
+    async def _ask(
+        self,
+        receiver: str,
+        verb: str,
+        request: msgspec.Struct | None,
+        answer: type[T],
+        *,
+        timeout: float = _STATUS_TIMEOUT,
+    ) -> T:
+        subject = self._subjects.get(receiver)
+        if subject is None:
+            raise GatewayError(f"receiver {receiver} is not there")
+        payload = msgspec.json.encode(request) if request is not None else b""
+        try:
+            reply = await self._connection.request(f"{subject}.{verb}", payload, timeout=timeout)
+        except NoRespondersError:
+            raise GatewayError(f"receiver {receiver} is not there") from None
+        except RequestFailedError:
+            raise GatewayError(f"receiver {receiver} does not answer") from None
+        refusal = fields_of(reply.headers).get("Nats-Service-Error") if reply.headers else None
+        if refusal:
+            raise GatewayError(refusal)
+        try:
+            return msgspec.json.decode(reply.data, type=answer)
+        except msgspec.MsgspecError as error:
+            raise GatewayError(f"receiver {receiver} gave an answer of another kind") from error
+
+    async def _discover(self) -> None:
+        found: dict[str, str] = {}
+
+        def take(_subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
+            try:
+                metadata = msgspec.json.decode(payload, type=_Service).metadata
+            except msgspec.MsgspecError:
+                return
+            name, subject = metadata.get("name", ""), metadata.get("subject", "")
+            if name and subject and metadata.get("stream") == self._stream:
+                found[name] = subject
+
+        inbox = self._connection.new_inbox()
+        subscription = await self._connection.subscribe(inbox, take)
+        try:
+            await self._connection.publish(f"$SRV.INFO.{SERVICE_NAME}", reply=inbox)
+            await asyncio.sleep(_DISCOVERY_WAIT)
+        finally:
+            subscription.cancel()
+        self._subjects = found
+        self._discovered = time.monotonic()
