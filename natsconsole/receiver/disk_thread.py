@@ -1,0 +1,114 @@
+"""The one thread in which all disk work is done, so that neither loop nor screen waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from natsconsole.receiver.committer import Batch, Committer
+
+T = TypeVar("T")
+
+
+class _Commit(NamedTuple):
+    batch: Batch
+    done: asyncio.Future[None]
+
+
+class _Call(NamedTuple):
+    function: Callable[[], Any]
+    done: asyncio.Future[Any]
+
+
+class DiskThread:
+    """Runs commits and other disk work in order; batches that wait are committed together."""
+
+    def __init__(self, committer: Committer, *, interval: float = 0.0) -> None:
+        self._committer = committer
+        self._interval = interval
+        """Least seconds between two commits: more lines share a sync, and acks wait for it."""
+        self._last_commit = 0.0
+        self._work: queue.SimpleQueue[_Commit | _Call | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
+        self._thread.start()
+
+    async def commit(self, batch: Batch) -> None:
+        """Write, sync and record a batch. After an ``OSError`` nothing of it is on disk."""
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._work.put(_Commit(batch, done))
+        await done
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Run a function in the disk thread, between two commits."""
+        done: asyncio.Future[T] = self._loop.create_future()
+        self._work.put(_Call(function, done))
+        return await done
+
+    async def close(self) -> None:
+        """Finish what was asked for, then end the thread."""
+        self._work.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        while True:
+            items = self._all_that_wait()
+            commits: list[_Commit] = []
+            for item in items:
+                if isinstance(item, _Commit):
+                    commits.append(item)
+                    continue
+                self._answer_commits(commits)
+                commits = []
+                if item is None:
+                    return
+                self._answer_call(item)
+            self._answer_commits(commits)
+
+    def _all_that_wait(self) -> list[_Commit | _Call | None]:
+        items = [self._work.get()]
+        delay = self._last_commit + self._interval - time.monotonic()
+        if delay > 0 and isinstance(items[0], _Commit):
+            time.sleep(delay)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                items.append(self._work.get_nowait())
+        return items
+
+    def _answer_commits(self, commits: list[_Commit]) -> None:
+        if not commits:
+            return
+        try:
+            results: list[Any] = list(self._committer.commit([item.batch for item in commits]))
+        except Exception as error:  # noqa: BLE001 - a defect must reach whoever waits
+            results = [error] * len(commits)
+        self._last_commit = time.monotonic()
+        self._loop.call_soon_threadsafe(_settle, [item.done for item in commits], results)
+
+    def _answer_call(self, call: _Call) -> None:
+        try:
+            result = call.function()
+        except Exception as error:  # noqa: BLE001 - raised again where it was called
+            self._loop.call_soon_threadsafe(_settle, [call.done], [error])
+        else:
+            self._loop.call_soon_threadsafe(_settle_value, call.done, result)
+
+
+def _settle(futures: list[asyncio.Future[Any]], results: list[Any]) -> None:
+    for future, result in zip(futures, results, strict=True):
+        if future.done():
+            continue
+        if result is None:
+            future.set_result(None)
+        else:
+            future.set_exception(result)
+
+
+def _settle_value(future: asyncio.Future[Any], value: object) -> None:
+    if not future.done():
+        future.set_result(value)

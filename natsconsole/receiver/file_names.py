@@ -1,0 +1,34 @@
+"""Names of directories and files for hosts and logs, safe by construction.
+
+Host and log names come from the network. A name made only of allowed characters is kept; any
+other is percent-encoded, with a short hash so that two names never share a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+MAX_LENGTH = 64
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", re.ASCII)
+_ALLOWED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
+
+
+def safe_name(name: str) -> str:
+    """Return a file name for an untrusted name: 1 to 64 characters, no leading dot, no slash."""
+    if _PLAIN.fullmatch(name):
+        return name
+    raw = name.encode("utf-8", "surrogateescape")
+    digest = hashlib.blake2b(raw, digest_size=4).hexdigest()
+    encoded = "".join(chr(byte) if byte in _ALLOWED else f"%{byte:02X}" for byte in raw)
+    room = MAX_LENGTH - len(digest) - 1
+    stem = encoded[:room].replace(".", "%2E", 1) if encoded.startswith(".") else encoded[:room]
+    return f"{stem[:room]}~{digest}"
+
+
+def log_path(host: str, name: str) -> str:
+    """Return the path of a host's log below the receiver's directory.
+
+    A message that names no log goes to ``<host>.log``.
+    """
+    return f"{safe_name(host)}/{safe_name(name or f'{host}.log')}"

@@ -1,0 +1,185 @@
+"""Pulls from one consumer through one inbox, and notices when deliveries go missing.
+
+Messages are taken straight off the connection's read loop. The sequence numbers of a consumer's
+deliveries have no gaps: a gap means that a delivery went nowhere, and would come again only after
+ack wait, behind newer lines. The owner then rewinds the consumer instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from natsconsole.gateway.jetstream import API_PREFIX
+from natsconsole.receiver.delivery import Delivery, Place, place_of
+from shipper.connection import Connection, Subscription
+from shipper.headers import fields_of, status_of
+from shipper.wire import SourceRange, source_range
+
+PRIORITY_GROUP = "receiver"
+EXPIRES = 2.0
+"""Seconds a pull request stays open: the longest a pause or a drain waits for late deliveries."""
+HEARTBEAT = 0.5
+SILENCE = 3.0
+"""Seconds without message or heartbeat after which an open request counts as forgotten."""
+
+HostOf = Callable[[str, SourceRange | None], str]
+
+
+class Pull:
+    """One inbox and the requests that are open on it."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        consumer: str,
+        *,
+        host_of: HostOf,
+        batch: int,
+        max_bytes: int,
+    ) -> None:
+        self._connection = connection
+        self._next = f"{API_PREFIX}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._host_of = host_of
+        self._batch = batch
+        self._max_bytes = max_bytes
+        self._inbox = connection.new_inbox()
+        self._subscription: Subscription | None = None
+        self._pin = ""
+        self._expected = 0
+        self._last_consumer_sequence = 0
+        self._heard = time.monotonic()
+        self._buffered_bytes = 0
+        self._buffer: deque[Delivery] = deque()
+        self.arrived = asyncio.Event()
+        """Set when there is something to take, or a disturbance to look at."""
+        self.disturbance = ""
+        """Why this pull cannot go on, in plain words; empty while it can."""
+        self.on_delivery: Callable[[Delivery], None] = lambda _: None
+        self.pending = 0
+        """Messages the consumer has still to deliver, as of the last delivery."""
+
+    async def open(self) -> None:
+        """Listen for deliveries; nothing is asked for yet."""
+        self._subscription = await self._connection.subscribe(self._inbox, self._receive)
+
+    async def close(self) -> None:
+        """Stop listening: the server drops the open requests, and what they were answered."""
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+            self._subscription = None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no request is open and nothing is left to take."""
+        return self._expected <= 0 and not self._buffer
+
+    @property
+    def buffered_count(self) -> int:
+        return len(self._buffer)
+
+    @property
+    def buffered(self) -> tuple[Delivery, ...]:
+        """Deliveries that came and were not taken yet."""
+        return tuple(self._buffer)
+
+    def take(self, limit: int) -> list[Delivery]:
+        """Take up to ``limit`` deliveries, in order."""
+        self.arrived.clear()
+        taken = [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
+        self._buffered_bytes -= sum(len(delivery.payload) for delivery in taken)
+        if self._buffer or self.disturbance:
+            self.arrived.set()
+        return taken
+
+    async def ask(self) -> None:
+        """Ask for another batch where the open requests leave room for one."""
+        waiting = self._expected + len(self._buffer)
+        if waiting > self._batch // 2 or self._buffered_bytes > self._max_bytes:
+            return
+        request: dict[str, object] = {
+            "batch": self._batch,
+            "max_bytes": self._max_bytes,
+            "expires": int(EXPIRES * 1e9),
+            "idle_heartbeat": int(HEARTBEAT * 1e9),
+            "group": PRIORITY_GROUP,
+        }
+        if self._pin:
+            request["id"] = self._pin
+        elif self._expected > 0:
+            return
+        self._expected += self._batch
+        self._heard = time.monotonic()
+        await self._connection.publish(self._next, msgspec.json.encode(request), reply=self._inbox)
+
+    def check_silence(self) -> None:
+        """Call now and then: notices requests that the server has forgotten."""
+        if self._expected > 0 and time.monotonic() - self._heard > SILENCE:
+            self._disturb("the server is silent on an open pull request")
+
+    def _receive(self, subject: str, reply: str, headers: bytes, payload: bytes) -> None:
+        self._heard = time.monotonic()
+        place = place_of(reply)
+        if place is None:
+            self._receive_status(headers)
+            return
+        if self.disturbance:
+            return
+        if self._last_consumer_sequence not in (0, place.consumer_sequence - 1):
+            self._disturb("a delivery went missing on the way")
+            return
+        if not self._pin:
+            self._pin = fields_of(headers).get("Nats-Pin-Id", "")
+        self._accept(subject, reply, headers, payload, place)
+
+    def _accept(
+        self, subject: str, reply: str, headers: bytes, payload: bytes, place: Place
+    ) -> None:
+        source = source_range(headers)
+        delivery = Delivery(
+            place=place,
+            reply=reply,
+            host=self._host_of(subject, source),
+            source=source,
+            payload=payload,
+            received=self._heard,
+        )
+        self._last_consumer_sequence = place.consumer_sequence
+        self.pending = place.pending
+        self._expected -= 1
+        self._buffered_bytes += len(payload)
+        self._buffer.append(delivery)
+        self.on_delivery(delivery)
+        self.arrived.set()
+
+    def _receive_status(self, headers: bytes) -> None:
+        status = status_of(headers)
+        if status is None:
+            return
+        fields = fields_of(headers)
+        if status.code == 100:
+            last = int(fields.get("Nats-Last-Consumer", "0"))
+            if self._last_consumer_sequence and last > self._last_consumer_sequence:
+                self._disturb("a delivery went missing on the way")
+            return
+        pending = fields.get("Nats-Pending-Messages")
+        self._expected = max(0, self._expected - int(pending)) if pending is not None else 0
+        if status.code == 423:
+            self._pin = ""
+        elif status.code == 503 or (status.code == 409 and not _is_end_of(status.description)):
+            self._disturb(f"the consumer cannot be pulled from: {status.description or 'gone'}")
+        self.arrived.set()
+
+    def _disturb(self, reason: str) -> None:
+        self.disturbance = reason
+        self.arrived.set()
+
+
+def _is_end_of(description: str) -> bool:
+    """Whether a 409 only says that a request is used up."""
+    return description.startswith(("Batch Completed", "Message Size Exceeds"))
