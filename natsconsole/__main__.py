@@ -1,0 +1,5 @@
+"""``python -m natsconsole``."""
+
+from natsconsole.cli import main
+
+main(prog_name="natsconsole")

@@ -1,0 +1,71 @@
+"""The commands. ``natsconsole`` alone opens the console."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+from shipper.connection_flags import connection_flags
+
+from natsconsole import __version__
+from shipper.connection_options import ConnectionOptions
+
+_COMMANDS = {
+    "demo": "Watch a whole pipeline at work, on this machine, with nothing to set up.",
+    "receive": "Receive hosts' logs from JetStream into files.",
+    "setup": "Create or update the log stream.",
+}
+
+
+class _LateCommands(click.Group):
+    """Imports a command's module only when that command is run: ``--help`` must be quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"natsconsole.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_LateCommands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@connection_flags
+@click.option("--stream", metavar="NAME", default="LOGS", show_default=True, help="Show this one.")
+@click.option("--read-only", is_flag=True, help="Refuse every change until restarted.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.2, max=60),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time between two looks.",
+)
+@click.version_option(__version__, prog_name="natsconsole")
+@click.pass_context
+def main(
+    context: click.Context,
+    connection: ConnectionOptions,
+    stream: str,
+    read_only: bool,
+    interval: float,
+) -> None:
+    """A console for NATS JetStream, and the receiver of the log pipeline beneath it.
+
+    Without a command it opens the console.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from natsconsole.cli.console import open_console
+
+    open_console(connection, stream=stream, read_only=read_only, interval=interval)
