@@ -213,7 +213,8 @@ class JetStream:
 
     async def message_after(self, stream: str, subject: str, sequence: int) -> StoredMessage | None:
         """Return the first message of a subject filter at or behind a sequence, by direct get."""
-        body = {"seq": sequence, "next_by_subj": subject}
+        # A batch of one: only answers to batches say how many messages follow.
+        body = {"seq": max(1, sequence), "next_by_subj": subject, "batch": 1}
         reply = await self._connection.request(
             f"{API_PREFIX}.DIRECT.GET.{stream}", msgspec.json.encode(body), timeout=self._timeout
         )

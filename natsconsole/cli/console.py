@@ -1,0 +1,72 @@
+"""``natsconsole``: the console on a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from natsconsole.cli.failures import Failure, failures_as_one_line
+from natsconsole.gateway.interface import GatewayError
+from natsconsole.gateway.live_gateway import LiveGateway
+from shipper.connection import Connection
+from shipper.connection_options import ConnectionOptions
+
+if TYPE_CHECKING:
+    from natsconsole.tui.demo_controls import DemoControls
+
+MIN_COLUMNS, MIN_ROWS = 60, 16
+
+
+def require_terminal(otherwise: str) -> None:
+    """Refuse to draw where there is nothing to draw on.
+
+    Raises:
+        Failure: not a terminal, or one too small; ``otherwise`` says what to do instead.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Failure(f"this is not a terminal: {otherwise}")
+    columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    if columns < MIN_COLUMNS or rows < MIN_ROWS:
+        raise Failure(
+            f"this terminal is {columns}x{rows}, the console needs {MIN_COLUMNS}x{MIN_ROWS}: "
+            "enlarge the window"
+        )
+
+
+def open_console(
+    options: ConnectionOptions, *, stream: str, read_only: bool, interval: float
+) -> None:
+    """Run the console until its user quits."""
+    require_terminal("the console draws on one")
+    with failures_as_one_line(GatewayError):
+        asyncio.run(run_console(options, stream=stream, read_only=read_only, interval=interval))
+
+
+async def run_console(
+    options: ConnectionOptions,
+    *,
+    stream: str,
+    read_only: bool = False,
+    interval: float = 1.0,
+    title: str = "",
+    demo: DemoControls | None = None,
+) -> None:
+    """Connect, show the console, and return when its user quits or a signal ends it.
+
+    Raises:
+        ConnectionProblem: there is no server, or it does not let us in.
+        GatewayError: there is nothing to show, such as no stream of that name.
+    """
+    async with Connection(options) as connection:
+        gateway = LiveGateway(connection, stream, read_only=read_only)
+        await gateway.look()
+        from natsconsole.tui.app import ConsoleApp
+
+        app = ConsoleApp(gateway, interval=interval, title=title, demo=demo)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, app.exit)
+        await app.run_async()

@@ -1,0 +1,192 @@
+"""One look at a real pipeline, and what the panes read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from natsconsole.domain.lines import Fate
+from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
+from natsconsole.gateway.live_gateway import LiveGateway, epoch_seconds
+from natsconsole.receiver.control import Control
+from natsconsole.receiver.receiver import Receiver
+from shipper.connection import Connection
+from tests.support.nats_server import NatsServer
+from tests.support.pipeline import Source, make_stream, receiver_config, running
+from tests.support.waiting import until
+
+
+@pytest.fixture
+async def gateway(connection: Connection) -> LiveGateway:
+    await make_stream(connection)
+    return LiveGateway(connection, "LOGS")
+
+
+@pytest.fixture
+async def receiver(
+    gateway: LiveGateway, nats_server: NatsServer, connection: Connection, tmp_path: Path
+) -> AsyncIterator[Receiver]:
+    async with running(nats_server, receiver_config(tmp_path / "out")) as found:
+        await Control(found).serve_on(connection)
+        yield found
+
+
+async def test_shows_hosts_without_any_receiver(
+    gateway: LiveGateway, connection: Connection
+) -> None:
+    source = Source(connection, "web1.example.net")
+    await source.publish_lines(7)
+    snapshot = await gateway.look()
+
+    (row,) = snapshot.hosts
+    assert (row.host, row.messages, row.lag_messages) == ("web1.example.net", 7, 7)
+    assert row.lag_seconds > 0
+    assert snapshot.receiver is None
+
+
+async def test_shows_what_the_receiver_did(
+    gateway: LiveGateway, receiver: Receiver, connection: Connection
+) -> None:
+    source = Source(connection, "web1")
+    await source.publish_lines(7)
+
+    async def settled() -> bool:
+        snapshot = await gateway.look()
+        rows = snapshot.hosts
+        return bool(rows) and snapshot.lag_messages == 0 and rows[0].lag_messages == 0
+
+    await until(settled)
+    snapshot = await gateway.look()
+    assert snapshot.receiver is not None
+    assert snapshot.receiver.written_lines == 7
+    assert snapshot.hosts[0].lag_seconds == 0
+    assert (await gateway.marks(["web1"]))["web1"].fate_of(7) is Fate.ACKED
+
+
+async def test_withheld_messages_have_countdowns(
+    gateway: LiveGateway, receiver: Receiver, connection: Connection
+) -> None:
+    source = Source(connection, "web1")
+    await gateway.look()
+    changed = await gateway.set_answer("receiver-1", "withhold")
+    assert changed.answer == "withhold"
+    await source.publish_lines(3)
+
+    async def three_in_flight() -> bool:
+        await gateway.look()
+        return len((await gateway.marks(["web1"]))["web1"].unacked) == 3
+
+    await until(three_in_flight)
+    marks = (await gateway.marks(["web1"]))["web1"]
+    countdown = marks.countdown(1, marks.read_at)
+    assert countdown is not None
+    assert 0 <= countdown <= 1.0
+    assert marks.fate_of(1) in (Fate.DELIVERED, Fate.REDELIVERED)
+    assert (await gateway.look()).totals.outstanding_acks == 3
+
+
+async def test_every_change_is_answered_with_the_new_state(
+    gateway: LiveGateway, receiver: Receiver
+) -> None:
+    await gateway.look()
+
+    assert (await gateway.set_policy("receiver-1", "all")).ack_policy == "all"
+    assert (await gateway.set_fault("receiver-1", "disk-full")).fault == "disk-full"
+    assert (await gateway.set_fault("receiver-1", "none")).fault == "none"
+    await gateway.pause("receiver-1")
+    await until(lambda: receiver.status("").state == "paused")
+    assert (await gateway.resume("receiver-1")).state != "draining"
+
+
+async def test_read_only_refuses_every_change(connection: Connection) -> None:
+    await make_stream(connection)
+    gateway = LiveGateway(connection, "LOGS", read_only=True)
+
+    for refused in (
+        gateway.set_policy("receiver-1", "none"),
+        gateway.set_answer("receiver-1", "nak"),
+        gateway.set_fault("receiver-1", "disk-full"),
+        gateway.pause("receiver-1"),
+        gateway.resume("receiver-1"),
+    ):
+        with pytest.raises(NotPermittedError, match="read-only"):
+            await refused
+
+
+async def test_a_receiver_that_refuses_says_why(
+    gateway: LiveGateway, nats_server: NatsServer, connection: Connection, tmp_path: Path
+) -> None:
+    async with running(nats_server, receiver_config(tmp_path / "out", lab=False)) as receiver:
+        await Control(receiver).serve_on(connection)
+        await gateway.look()
+        with pytest.raises(GatewayError, match="--lab"):
+            await gateway.set_answer("receiver-1", "nak")
+        with pytest.raises(GatewayError, match="receiver-9 is not there"):
+            await gateway.pause("receiver-9")
+
+
+@pytest.mark.parametrize("count", [0, 5, 50, 300])
+async def test_recent_lines_are_the_last_ones(
+    gateway: LiveGateway, connection: Connection, count: int
+) -> None:
+    source, other = Source(connection, "web1"), Source(connection, "db1")
+    for _ in range(count):
+        await source.publish_lines(1)
+        await other.publish_lines(1)
+    lines = await gateway.recent_lines("web1", 20)
+
+    wanted = [f"web1 line {number:06d}" for number in range(max(0, count - 20), count)]
+    assert [line.text for line in lines] == wanted
+
+
+async def test_lines_after_go_on_from_there(gateway: LiveGateway, connection: Connection) -> None:
+    source = Source(connection, "web1")
+    await source.publish(b"one\ntwo\n")
+    await source.publish(b"three\xff\nfour")
+    lines = await gateway.lines_after("web1", 1, 100)
+
+    assert [(line.sequence, line.index, line.text) for line in lines] == [
+        (2, 0, "three\udcff"),
+        (2, 1, "four"),
+    ]
+    assert await gateway.lines_after("web1", 2, 100) == ()
+
+
+async def test_looking_makes_nothing_on_the_server(
+    gateway: LiveGateway, connection: Connection
+) -> None:
+    jetstream = await make_stream(connection)
+    await Source(connection, "web1").publish_lines(5)
+    await gateway.look()
+    await gateway.recent_lines("web1", 5)
+    await gateway.marks(["web1"])
+
+    assert await jetstream.consumers("LOGS") == []
+
+
+async def test_no_stream_names_the_mend(connection: Connection) -> None:
+    with pytest.raises(GatewayError, match="natsconsole setup"):
+        await LiveGateway(connection, "LOGS").look()
+
+
+async def test_a_lost_link_is_said_at_once(
+    gateway: LiveGateway, nats_server: NatsServer, connection: Connection
+) -> None:
+    await gateway.look()
+    assert gateway.link.state == "live"
+    await nats_server.kill()
+    await until(lambda: gateway.link.state == "lost", within=2)
+    with pytest.raises(LinkLostError):
+        await gateway.look()
+
+    await nats_server.start()
+    await until(lambda: gateway.link.state == "live")
+    assert (await gateway.look()).stream == "LOGS"
+
+
+def test_times_of_jetstream_are_read() -> None:
+    assert epoch_seconds("1970-01-01T00:01:00.5Z") == 60.5
+    assert epoch_seconds("2026-11-24T13:43:55.995480813Z") == pytest.approx(1795527835.995480813)
+    assert epoch_seconds("nonsense") == 0.0
