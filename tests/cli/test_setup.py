@@ -1,0 +1,36 @@
+"""``natsconsole setup``: plan first."""
+
+from __future__ import annotations
+
+from natsconsole.gateway.jetstream import JetStream
+from shipper.connection import Connection
+from tests.support.nats_server import NatsServer
+from tests.support.programs import run
+
+
+async def test_prints_the_plan_and_changes_nothing(
+    nats_server: NatsServer, connection: Connection
+) -> None:
+    code, out, _ = await run("natsconsole", "setup", "-s", nats_server.url)
+
+    assert code == 0
+    assert "Stream LOGS will be created" in out
+    assert "--yes" in out
+    _, again, _ = await run("natsconsole", "setup", "-s", nats_server.url)
+    assert again == out
+
+
+async def test_creates_updates_and_then_does_nothing(
+    nats_server: NatsServer, connection: Connection
+) -> None:
+    command = ("natsconsole", "setup", "-s", nats_server.url, "--yes", "--events")
+    await run(*command)
+    _, out, _ = await run(*command, "--partitions", "4", "--max-age", "1d")
+    assert "metadata.natsconsole.partitions" in out
+    assert "'10' -> '4'" in out
+
+    _, again, _ = await run(*command, "--partitions", "4", "--max-age", "1d")
+    assert again == "Stream LOGS is as asked for.\nStream LOGS_EVENTS is as asked for.\n"
+    info = await JetStream(connection).stream_info("LOGS")
+    assert info.config["discard"] == "new"
+    assert info.config["subject_transform"]["dest"] == "logs.{{partition(4)}}.>"
