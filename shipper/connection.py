@@ -23,6 +23,7 @@ from nats.aio.client import RawCredentials
 
 from shipper.backoff import Backoff
 from shipper.connection_options import (
+    DEFAULT_PORT,
     DEFAULT_SERVER,
     BadServerError,
     ConnectionOptions,
@@ -132,7 +133,7 @@ class Connection:
         self._state: ConnectionState = "closed"
         self._client: HardenedClient | None = None
         self._server_info: dict[str, Any] = {}
-        self._connected_address = ""
+        self._server = options.parsed_servers[0]
         self._discovered: tuple[Server, ...] = ()
         self._supervisor: asyncio.Task[None] | None = None
         self._greeting: asyncio.Task[None] | None = None
@@ -170,25 +171,26 @@ class Connection:
                     self.last_error = str(error)
                 self._set_state("closed")
                 raise
+            if self._state == "closed":  # by another task, meanwhile
+                client.discard()
+                raise ConnectFailedError(f"the connection to {self.options.address} was closed")
             self._adopt(client)
         self._supervisor = asyncio.create_task(self._supervise(client), name="nats-connection")
 
     async def close(self) -> None:
         """Send what is queued, for at most a second, and close. Never hangs; never raises."""
-        if self._client is not None:
-            with contextlib.suppress(ConnectionError, TimeoutError):
-                await self._client.round_trip(_FLUSH_ON_CLOSE)
-        current = asyncio.current_task()
-        tasks = [
-            t for t in (self._supervisor, self._greeting) if t is not None and t is not current
-        ]
-        self._supervisor = self._greeting = None
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        self._drop_client("the connection was closed")
-        self._set_state("closed")
+        try:
+            if self._client is not None:
+                with contextlib.suppress(ConnectionError, TimeoutError):
+                    await self._client.round_trip(_FLUSH_ON_CLOSE)
+        finally:
+            supervisor, self._supervisor = self._supervisor, None
+            if supervisor is not None:
+                supervisor.cancel()
+            self._drop_client("the connection was closed")
+            self._set_state("closed")
+        if supervisor is not None:
+            await asyncio.wait({supervisor}, timeout=_FLUSH_ON_CLOSE)
         await asyncio.sleep(0)  # lets the loop close the socket
 
     async def __aenter__(self) -> Self:
@@ -246,7 +248,7 @@ class Connection:
     @property
     def connected_address(self) -> str:
         """``host:port`` of the server we are, or were last, connected to."""
-        return self._connected_address
+        return self._server.address if self.generation else ""
 
     @property
     def hostile_frames(self) -> int:
@@ -266,6 +268,8 @@ class Connection:
                 await self._connected.wait()
         except TimeoutError:
             raise self._not_connected() from None
+        if self._state == "closed":
+            raise self._not_connected()
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` at each change of state or generation; the result removes it."""
@@ -316,7 +320,7 @@ class Connection:
                 reply = await answer
         except TimeoutError:
             raise RequestFailedError(
-                f"no answer to {subject} from {self._connected_address} within {timeout:g} s; "
+                f"no answer to {subject} from {self._server.address} within {timeout:g} s; "
                 "it may be overloaded or its disk may be full"
             ) from None
         finally:
@@ -324,7 +328,7 @@ class Connection:
         if not reply.data and reply.headers:
             status = status_of(reply.headers)
             if status is not None and status.code == 503:
-                raise NoRespondersError(subject, self._connected_address)
+                raise NoRespondersError(subject, self._server.address)
         return reply
 
     async def publish(
@@ -391,7 +395,7 @@ class Connection:
             return await client.round_trip(timeout)
         except TimeoutError:
             raise RequestFailedError(
-                f"no answer to a ping from {self._connected_address} within {timeout:g} s"
+                f"no answer to a ping from {self._server.address} within {timeout:g} s"
             ) from None
         except ConnectionError:
             raise self._not_connected() from None
@@ -429,7 +433,7 @@ class Connection:
             begun = time.monotonic()
             await client.wait_lost()
             self.last_error = client.complaint or "the connection was lost"
-            logger.info("lost %s: %s", self._connected_address, self.last_error)
+            logger.info("lost %s: %s", self._server.address, self.last_error)
             client = None
             self._drop_client(self.last_error)
             self._set_state("reconnecting")
@@ -511,7 +515,7 @@ class Connection:
                 credentials=credentials,
                 timeout=options.connect_timeout,
             ) from None
-        self._connected_address = server.address
+        self._server = server
         return client
 
     def _login(self, server: Server) -> tuple[dict[str, Any], str]:
@@ -535,11 +539,6 @@ class Connection:
     def _adopt(self, client: HardenedClient) -> None:
         self._client = client
         self._server_info = dict(client._server_info)  # noqa: SLF001 - it has no public name
-        self._discovered = tuple(
-            Server(url.hostname, url.port or 4222)
-            for url in client.discovered_servers
-            if url.hostname
-        )
         self.generation += 1
         self._set_state("connected")
         if self._client_callbacks:
@@ -557,6 +556,11 @@ class Connection:
         if client is not None:
             self._hostile_frames += client.hostile_frames
             client.hostile_frames = 0
+            self._discovered = tuple(
+                self._server._replace(host=url.hostname, port=url.port or DEFAULT_PORT)
+                for url in client.discovered_servers
+                if url.hostname
+            )
             client.discard()
         if self._greeting is not None and self._greeting is not asyncio.current_task():
             self._greeting.cancel()
@@ -564,7 +568,7 @@ class Connection:
         for answer in list(self._waiting.values()):
             if not answer.done():
                 answer.set_exception(
-                    NotConnectedError(f"lost {self._connected_address} while waiting: {why}")
+                    NotConnectedError(f"lost {self._server.address} while waiting: {why}")
                 )
 
     def _set_state(self, state: ConnectionState) -> None:

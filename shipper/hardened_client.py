@@ -94,7 +94,10 @@ class HardenedClient(Client):
     async def wait_lost(self) -> None:
         """Return once any of the tasks that make this client work has ended."""
         tasks = {self._reading_task, self._flusher_task, self._ping_interval_task}
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self._record(str(error) or type(error).__name__)
 
     def discard(self) -> None:
         """End the client for good: no task, socket or waiting caller is left. Never waits."""
