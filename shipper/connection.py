@@ -137,7 +137,8 @@ class Connection:
         self._discovered: tuple[Server, ...] = ()
         self._supervisor: asyncio.Task[None] | None = None
         self._greeting: asyncio.Task[None] | None = None
-        self._connected = asyncio.Event()
+        self._changed = asyncio.Event()
+        """Wakes at each change whoever waits just then."""
         self._hostile_frames = 0
         self._listeners: list[Callable[[], None]] = []
         self._client_callbacks: list[ClientCallback] = []
@@ -261,15 +262,14 @@ class Connection:
         Raises:
             NotConnectedError: there is none within ``timeout`` seconds, or it is closed.
         """
-        if self._state == "closed":
-            raise self._not_connected()
         try:
             async with asyncio.timeout(timeout):
-                await self._connected.wait()
+                while self._state != "connected":
+                    if self._state == "closed":
+                        raise self._not_connected()
+                    await self._changed.wait()
         except TimeoutError:
             raise self._not_connected() from None
-        if self._state == "closed":
-            raise self._not_connected()
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` at each change of state or generation; the result removes it."""
@@ -576,10 +576,8 @@ class Connection:
             return
         self._state = state
         self.since = time.time()
-        if state in ("connected", "closed"):
-            self._connected.set()
-        if state != "connected":
-            self._connected.clear()
+        self._changed.set()
+        self._changed.clear()
         for listener in list(self._listeners):
             try:
                 listener()

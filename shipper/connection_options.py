@@ -23,6 +23,10 @@ class Server(NamedTuple):
     user: str | None = None
     password: str | None = None
 
+    def __repr__(self) -> str:
+        """Show no secret."""
+        return f"Server({self.address})"
+
     @property
     def address(self) -> str:
         """``host:port``, never with user information."""

@@ -18,6 +18,8 @@ _MAX_LINE = 1 << 20
 _MAX_FRAME = (64 << 20) + (1 << 20)
 """The largest max_payload a server can be given, and room for headers."""
 
+_Message = tuple[int, bytes, bytes, bytes, bytes | None]
+
 
 class FrameHandler(Protocol):
     """What is done with each kind of frame."""
@@ -95,14 +97,17 @@ class FrameParser:
                     return position
                 if data[after : after + 2] != END:
                     raise ProtocolError
-                await self._message(parts, data[body:after])
+                unclaimed = self._message(parts, data[body:after])
+                if unclaimed is not None:
+                    await self._handler._process_msg(*unclaimed)  # noqa: SLF001
                 position = after + 2
             else:
                 await self._control(line)
                 position = body
         return position
 
-    async def _message(self, parts: list[bytes], body: bytes) -> None:
+    def _message(self, parts: list[bytes], body: bytes) -> _Message | None:
+        """Deliver a message to its sink; return it where that is for nats-py to do."""
         has_headers = parts[0] == b"HMSG"
         # MSG subject sid [reply] size, HMSG subject sid [reply] header-size size
         extra = len(parts) - (5 if has_headers else 4)
@@ -110,11 +115,12 @@ class FrameParser:
         header_size = _number(parts[-2]) if has_headers else 0
         if sid is None or header_size is None or header_size > len(body):
             self._handler.take_malformed(b" ".join(parts))
-            return
+            return None
         subject, reply = parts[1], parts[3] if extra else b""
         headers, payload = body[:header_size], body[header_size:] if header_size else body
-        if not self._handler.take_message(sid, subject, reply, headers, payload):
-            await self._handler._process_msg(sid, subject, reply, payload, headers or None)  # noqa: SLF001
+        if self._handler.take_message(sid, subject, reply, headers, payload):
+            return None
+        return sid, subject, reply, payload, headers or None
 
     async def _control(self, line: bytes) -> None:
         handler = self._handler

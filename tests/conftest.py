@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -35,3 +36,12 @@ async def connection(nats_server: NatsServer) -> AsyncIterator[Connection]:
     """An open connection to it."""
     async with Connection(ConnectionOptions(servers=(nats_server.url,))) as opened:
         yield opened
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of this machine where nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
