@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import math
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -16,6 +15,7 @@ from typing import TypeVar
 
 import click
 
+from natsconsole.cli.console import require_terminal, run_console
 from natsconsole.cli.failures import Failure, failures_as_one_line
 from natsconsole.demo.account_table import account_table
 from natsconsole.demo.backlog import Backlog
@@ -31,7 +31,6 @@ from shipper.connection_options import ConnectionOptions
 Result = TypeVar("Result")
 
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SMALLEST = (60, 16)
 
 
 def _finite(_: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -106,7 +105,7 @@ def demo(
             _run_without_screen(plan, run, as_json=as_json)
             return
         _require_headless(crashes=crashes, as_json=as_json)
-        _require_terminal()
+        require_terminal("natsconsole demo draws on one; use --headless SECONDS without one")
         asyncio.run(_until_signalled(_run_with_screen(plan)))
 
 
@@ -117,25 +116,10 @@ def _require_headless(*, crashes: int, as_json: bool) -> None:
         raise Failure("--json needs --headless SECONDS")
 
 
-def _require_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
-        raise Failure("natsconsole demo draws on a terminal; use --headless SECONDS without one")
-    size = shutil.get_terminal_size()
-    columns, lines = _SMALLEST
-    if size.columns < columns or size.lines < lines:
-        raise Failure(
-            f"the terminal has {size.columns}x{size.lines} characters, and the demo needs "
-            f"{columns}x{lines}; enlarge it, or use --headless SECONDS"
-        )
-
-
 async def _run_with_screen(plan: DemoPlan) -> None:
     async with DemoPipeline(plan, prepare=_make_stream) as pipeline:
-        # Imported only now: Textual loads while the children start.
-        from natsconsole.cli.console import run_console
-
         connection = ConnectionOptions(servers=(pipeline.url,))
-        await run_console(connection, stream=STREAM, demo=pipeline)
+        await run_console(connection, stream=STREAM, title="demo", demo=pipeline)
 
 
 async def _make_stream(url: str) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import natsconsole
+from natsconsole.demo.last_words import last_words
 from shipper.lifeline import Lifeline
 
 _RESTART_AFTER = 1.0
@@ -51,6 +52,8 @@ class Child:
         self._started = asyncio.Condition()
         self._hurry = asyncio.Event()
         self._is_stopping = False
+        self._told = ""
+        """What was reported last: a child that cannot start would repeat it every second."""
 
     @property
     def pid(self) -> int | None:
@@ -105,7 +108,7 @@ class Child:
         while True:
             code = await process.wait()
             if not self._hurry.is_set():
-                self._report(f"{self.plan.name} ended ({_how(code)}) and is started again")
+                await self._tell_of_end(code)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._hurry.wait(), _RESTART_AFTER)
             if self._is_stopping:
@@ -119,6 +122,13 @@ class Child:
             async with self._started:
                 self.restarts += 1
                 self._started.notify_all()
+
+    async def _tell_of_end(self, code: int) -> None:
+        why = await asyncio.to_thread(last_words, self.plan.log)
+        told = f"{self.plan.name} ended ({_how(code)}) and is started again{why and f': {why}'}"
+        if told != self._told:
+            self._told = told
+            self._report(told)
 
     async def _spawn(self) -> Process:
         plan = self.plan

