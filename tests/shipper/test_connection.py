@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import nats.micro
+import nkeys  # type: ignore[import-untyped]
 import pytest
 
 from shipper.connection import (
@@ -229,12 +232,17 @@ async def test_a_refused_permission_is_recorded_and_no_more(tmp_path: Path) -> N
 
 
 async def test_a_silent_server_is_left() -> None:
-    async with FakeNats() as fake, Connection(options(fake, ping_interval=0.02)) as connection:
+    async with FakeNats() as fake, Connection(options(fake, ping_interval=0.05)) as connection:
+        reasons = []
+
+        def heal() -> None:
+            reasons.append(connection.last_error)
+            fake.answers_pings = True
+
+        connection.on_change(heal)
         fake.answers_pings = False
-        await until(lambda: connection.state == "reconnecting", why="pings are outstanding")
-        fake.answers_pings = True
-        await until(lambda: connection.generation >= 2)
-        assert "stale" in connection.last_error
+        await until(lambda: connection.generation >= 2, why="pings were outstanding")
+        assert "stale" in reasons[0]
 
 
 async def test_a_restart_is_survived_quickly(nats_server: NatsServer) -> None:
@@ -290,6 +298,20 @@ async def test_a_broken_credentials_file_is_waited_for(
         creds.write_text(text)
         await connection.wait_connected(5)
         assert connection.generation == 2
+
+
+async def test_a_credentials_file_logs_us_in(tmp_path: Path) -> None:
+    seed = nkeys.encode_seed(b"0123456789abcdef" * 2, nkeys.PREFIX_BYTE_USER).decode()
+    creds = tmp_path / "user.creds"
+    creds.write_text(
+        "-----BEGIN NATS USER JWT-----\nthe.user.jwt\n------END NATS USER JWT------\n\n"
+        f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+    )
+    async with FakeNats(nonce="abc") as fake, Connection(options(fake, creds=creds)):
+        (login,) = (line for line in fake.lines if line.startswith(b"CONNECT"))
+    sent = json.loads(login[len(b"CONNECT") :])
+    assert sent["jwt"] == "the.user.jwt"
+    nkeys.from_seed(seed.encode()).verify(b"abc", base64.b64decode(sent["sig"]))
 
 
 async def test_an_unusable_seed_is_one_line(tmp_path: Path) -> None:
