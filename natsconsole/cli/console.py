@@ -26,7 +26,7 @@ def require_terminal(otherwise: str) -> None:
     Raises:
         Failure: not a terminal, or one too small; ``otherwise`` says what to do instead.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise Failure(f"this is not a terminal: {otherwise}")
     columns, rows = os.get_terminal_size(sys.stdout.fileno())
     if columns < MIN_COLUMNS or rows < MIN_ROWS:

@@ -99,6 +99,7 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     written_messages: int = 0
     unacked: int = 0
     redelivered: int = 0
+    """Of the unacked, those delivered more than once."""
     held: bool = False
     lost: int = 0
     out_of_order: int = 0

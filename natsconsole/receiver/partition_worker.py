@@ -58,8 +58,8 @@ class PartitionWorker:
         """Highest sequence delivered, by host."""
         self.in_flight: dict[int, Delivery] = {}
         """Delivered and not acknowledged, by sequence."""
-        self.redelivered: dict[str, int] = {}
-        """Deliveries beyond a message's first, by host."""
+        self.redelivered = 0
+        """Deliveries beyond a message's first, since the start."""
         self.consumer: GroupConsumer | None = None
         self.last_busy = time.monotonic()
         self._around = surroundings
@@ -308,7 +308,7 @@ class PartitionWorker:
         if delivery.sequence > self.delivered.get(host, 0):
             self.delivered[host] = delivery.sequence
         if delivery.deliveries > 1:
-            self.redelivered[host] = self.redelivered.get(host, 0) + 1
+            self.redelivered += 1
         if self.consumer is None or self.consumer.policy == "none":
             return
         before = self.in_flight.get(delivery.sequence)
