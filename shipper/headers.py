@@ -39,5 +39,7 @@ def fields_of(block: bytes) -> dict[str, str]:
     for line in block.split(_END_OF_LINE)[1:]:
         name, colon, value = line.partition(b":")
         if colon and name.isascii():
-            fields.setdefault(name.decode("ascii").strip(), value.strip().decode("utf-8", "replace"))
+            fields.setdefault(
+                name.decode("ascii").strip(), value.strip().decode("utf-8", "replace")
+            )
     return fields

@@ -28,8 +28,8 @@ Split = Literal["head", "middle", "tail"]
 """Which piece of a line too long for one message a payload ends or begins with."""
 
 _HOST = re.compile(r"[^\s.*>\x00-\x20\x7f]+(\.[^\s.*>\x00-\x20\x7f]+)*", re.ASCII)
-_RANGE = re.compile(r"(\d{1,19})-(\d{1,19})")
-_LINE = re.compile(r"\d{1,19}")
+_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+_LINE = re.compile(r"[0-9]{1,18}")
 
 
 class BadHostError(ValueError):
@@ -200,7 +200,9 @@ class HostPattern:
 
 def _tokens_match(pattern: tuple[str, ...], tokens: list[str]) -> bool:
     if pattern and pattern[-1] == ">":
-        return len(tokens) >= len(pattern) and _tokens_match(pattern[:-1], tokens[: len(pattern) - 1])
+        return len(tokens) >= len(pattern) and _tokens_match(
+            pattern[:-1], tokens[: len(pattern) - 1]
+        )
     return len(pattern) == len(tokens) and all(
         want in ("*", token) for want, token in zip(pattern, tokens, strict=True)
     )
