@@ -1,0 +1,122 @@
+"""Ships all logs: one batch of each in flight at a time, many logs side by side.
+
+A second batch of a log is not published before the first is acknowledged, because a refused one
+would be overtaken. Disks are left to the reader's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+from shipper.batches import SMALLEST_BATCH, Batch, batch_limit
+from shipper.checkpoint import Checkpoint
+from shipper.connection import Connection
+from shipper.problems import Problems
+from shipper.publisher import BatchTooLargeError, Publisher
+from shipper.reader import BATCHES_AHEAD, Following, News, Reader
+from shipper.source_log import SourceLog
+
+STOP_SECONDS = 3.0
+"""How long acknowledgements are awaited at the end."""
+
+
+class Agent:
+    """Follows logs until it is stopped, or with ``once`` until all is shipped."""
+
+    def __init__(
+        self, connection: Connection, checkpoint: Checkpoint, following: Following, *, prefix: str
+    ) -> None:
+        self._once = following.reading.once
+        self._problems = Problems()
+        self._stopping = asyncio.Event()
+        self._awake = asyncio.Event()
+        self._publisher = Publisher(connection, prefix, self._problems, self._stopping)
+        self._reader = Reader(
+            following, checkpoint, self._problems, lambda: batch_limit(connection.max_payload)
+        )
+        self._lanes: dict[SourceLog, deque[Batch]] = {}
+        self._news = News()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def failures(self) -> int:
+        """How many paths could not be shipped."""
+        return self._reader.failures
+
+    def stop(self) -> None:
+        """Read no more, await what is in flight, and end."""
+        self._stopping.set()
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Ship."""
+        with ThreadPoolExecutor(1, "disk") as disk:
+            try:
+                async with asyncio.TaskGroup() as publishing:
+                    await self._ship(disk, publishing)
+                    await self._wait_for_lanes()
+            finally:
+                disk.submit(self._reader.finish, self._take_news()).result()
+
+    async def _ship(self, disk: ThreadPoolExecutor, publishing: asyncio.TaskGroup) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            self._awake.clear()
+            harvest = await loop.run_in_executor(disk, self._reader.turn, self._take_news())
+            for log, batch in harvest.batches:
+                self._dispatch(log, batch, publishing)
+            if self._once and harvest.is_drained:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, harvest.next_turn - time.monotonic())):
+                    await self._awake.wait()
+
+    def _take_news(self) -> News:
+        news, self._news = self._news, News()
+        return news
+
+    def _dispatch(self, log: SourceLog, batch: Batch, publishing: asyncio.TaskGroup) -> None:
+        if log in self._news.too_large:
+            return  # it is read again, in smaller portions
+        lane = self._lanes.get(log)
+        if lane is not None:
+            lane.append(batch)
+            return
+        self._lanes[log] = deque([batch])
+        task = publishing.create_task(self._drain(log), name=f"publish {log.place.name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _drain(self, log: SourceLog) -> None:
+        lane = self._lanes[log]
+        while lane and not self._stopping.is_set():
+            try:
+                if not await self._publisher.publish(lane[0]):
+                    break
+            except BatchTooLargeError as error:
+                await self._shrink(log, str(error))
+                break
+            self._news.acked.append((log, lane.popleft()))
+            if len(lane) <= BATCHES_AHEAD // 2:
+                self._news.hungry.add(log)
+                self._awake.set()
+        del self._lanes[log]
+
+    async def _shrink(self, log: SourceLog, sentence: str) -> None:
+        self._problems.started(log, sentence, sentence)
+        if len(self._lanes[log][0].payload) <= SMALLEST_BATCH:
+            await asyncio.sleep(1.0)
+        self._news.too_large.add(log)
+        self._news.hungry.add(log)
+        self._awake.set()
+
+    async def _wait_for_lanes(self) -> None:
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        for task in late:
+            task.cancel()

@@ -1,0 +1,164 @@
+"""Which files to follow: from paths and globs to logs, each with its host and its name.
+
+A glob never leads out of its own directory: whoever may write there could otherwise have any
+file of the machine shipped by a link to it.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from shipper.rotation import base_names, is_compressed
+from shipper.wire import BadHostError, publish_subject
+
+DIRECTORY_FIELD = "{dir}"
+_ANY_SUBJECT = "logs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPlace:
+    """Where a log is, and how it is called on the wire."""
+
+    path: Path
+    """Absolute; the newest file of the chain stands here."""
+    root: Path
+    """Links are followed only to what lies below."""
+    host: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """One argument of the command: a path, or a glob."""
+
+    text: str
+    root: Path
+    is_glob: bool
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """Read an argument; a relative one is made absolute, so that it keeps its meaning."""
+        absolute = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - keeps globs
+        path = Path(absolute)
+        if not glob.has_magic(absolute) or path.exists():
+            return cls(text=absolute, root=path.resolve().parent, is_glob=False)
+        fixed = next(i for i, part in enumerate(path.parts) if glob.has_magic(part))
+        return cls(text=absolute, root=Path(*path.parts[:fixed]).resolve(), is_glob=True)
+
+    def paths(self) -> Iterator[Path]:
+        """Yield what there is now. A path stands for itself, also before it exists."""
+        if not self.is_glob:
+            yield Path(self.text)
+            return
+        for found in sorted(glob.iglob(self.text, recursive=True)):  # noqa: PTH207 - takes any path
+            path = Path(found)
+            if not is_compressed(path.name):
+                yield path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the patterns match now."""
+
+    logs: dict[Path, Path]
+    """Each log's path with its root, once, however many patterns match it."""
+    generations: dict[Path, frozenset[Path]]
+    """By log, what else was matched and was rotated away from it: no logs of their own."""
+
+
+def find_logs(patterns: Iterable[Pattern]) -> Found:
+    """Look for logs."""
+    roots: dict[Path, Path] = {}
+    fixed = set()
+    for pattern in patterns:
+        for path in pattern.paths():
+            roots.setdefault(path, pattern.root)
+            if not pattern.is_glob:
+                fixed.add(path)
+    generations: dict[Path, frozenset[Path]] = {}
+    for path in roots.keys() - fixed:
+        if (log := rotated_from(path, roots)) is not None:
+            generations[log] = generations.get(log, frozenset()) | {path}
+    rotated = frozenset[Path]().union(*generations.values())
+    return Found(
+        logs={path: root for path, root in roots.items() if path not in rotated},
+        generations=generations,
+    )
+
+
+def rotated_from(path: Path, logs: Container[Path]) -> Path | None:
+    """Return the log among ``logs`` whose name, with a rotation's mark behind, is that of a path.
+
+    The shortest such name: ``app.log.1.2`` belongs to ``app.log`` rather than to ``app.log.1``.
+    """
+    bases = (path.with_name(name) for name in base_names(path.name))
+    return next((base for base in bases if base in logs), None)
+
+
+def host_of(template: str, path: Path) -> str:
+    """Return the host of a log.
+
+    Raises:
+        BadHostError: it cannot be part of a subject.
+    """
+    host = template.replace(DIRECTORY_FIELD, path.parent.name)
+    publish_subject(_ANY_SUBJECT, host)
+    if not host.isprintable() or not _is_text(host):
+        raise BadHostError(host)
+    return host
+
+
+def name_of(path: Path, *, is_taken: Callable[[str], bool]) -> str:
+    """Return a log's name on the wire: its file's, and where that is taken, a mark of its path."""
+    name = shown(Path(path.name))
+    if not is_taken(name):
+        return name
+    mark = hashlib.sha256(os.fsencode(path)).hexdigest()[:6]
+    return f"{name}-{mark}"
+
+
+def open_log(path: Path, root: Path) -> int:
+    """Open a regular file for reading and return its descriptor.
+
+    Never waits on a FIFO, never opens a device for what opening it does, and follows links only
+    to what lies below ``root``.
+
+    Raises:
+        NotALogError: it is no regular file, or a link leads out of ``root``.
+        OSError: it cannot be opened.
+    """
+    target = path.resolve(strict=True)
+    if not target.is_relative_to(root):
+        raise NotALogError(f"{shown(path)} leads out of {shown(root)}")
+    if not stat.S_ISREG(target.lstat().st_mode):
+        raise NotALogError(f"{shown(path)} is no regular file")
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
+    file = os.open(target, flags)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise NotALogError(f"{shown(path)} is no regular file")
+    return file
+
+
+class NotALogError(Exception):
+    """A path that is refused, with the reason as one line."""
+
+
+def shown(path: Path) -> str:
+    """Return a path as it can be shown: a file's name may hold anything."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _is_text(host: str) -> bool:
+    try:
+        host.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,179 @@
+"""One open file of a log: how far it was read, how far acknowledged, and what changed about it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+
+from shipper.batches import Batch, cut, digest_of
+from shipper.fingerprint import HEAD_BYTES, TAIL_BYTES, Position, read_head, read_tail
+from shipper.wire import SourceRange
+
+_last_identity = 0
+
+
+class ContentChangedError(Exception):
+    """The bytes before the read position are others than were read there."""
+
+
+class LogFile:
+    """A file held open until it is drained, whatever becomes of its name.
+
+    Args:
+        file: its descriptor, closed by `close`.
+        position: how far it was acknowledged before; without one it is a new file.
+    """
+
+    def __init__(self, file: int, position: Position | None = None) -> None:
+        status = os.fstat(file)
+        self.file = file
+        self.device, self.inode = status.st_dev, status.st_ino
+        self.identity = position.identity if position else new_identity(status.st_ino)
+        self.read = self.acked = position.offset if position else 0
+        self.lines = self._acked_lines = position.lines if position else 0
+        self._marker = self._acked_tail = read_tail(file, self.read)
+        self._head = read_head(file, self.read)
+        self.size = status.st_size
+        self.modified_ns = status.st_mtime_ns
+        # A file that nobody wrote for a while needs no time to settle.
+        self.grown_at = time.monotonic() - max(0.0, time.time() - status.st_mtime)
+        self.unread_since = self.grown_at
+        self._stuck_at = -1
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.device, self.inode
+
+    @property
+    def unread(self) -> int:
+        """How many bytes are there and not read."""
+        return self.size - self.read
+
+    def skip_to_end(self) -> None:
+        """Begin with the lines that are written from now on."""
+        tail = os.pread(self.file, min(self.size, 1 << 16), max(0, self.size - (1 << 16)))
+        end = self.size - (len(tail) - (tail.rfind(b"\n") + 1 or len(tail)))
+        self.read = self.acked = end
+        self._marker = self._acked_tail = read_tail(self.file, end)
+        self._head = read_head(self.file, end)
+
+    def measure(self, status: os.stat_result, now: float) -> None:
+        """Take note of the file's size."""
+        self.modified_ns = status.st_mtime_ns
+        if status.st_size == self.size:
+            return
+        if not self.unread:
+            self.unread_since = now
+        self.size = status.st_size
+        self.grown_at = now
+
+    def next_batch(
+        self, host: str, name: str, *, limit: int, max_line: int, final: bool
+    ) -> Batch | None:
+        """Read the next message's bytes; None where no whole line is there.
+
+        Raises:
+            ContentChangedError: the file was rewritten.
+        """
+        if self._stuck_at == self.size and not final:
+            return None
+        marker = self._marker
+        want = min(limit, self.unread)
+        found = os.pread(self.file, len(marker) + want, self.read - len(marker))
+        if not found.startswith(marker):
+            raise ContentChangedError
+        content = found[len(marker) :]
+        place = cut(
+            content,
+            limit=limit,
+            max_line=max_line,
+            inside_line=bool(marker) and not marker.endswith(b"\n"),
+            final=final and len(content) == self.unread,
+        )
+        if place is None:
+            self._stuck_at = self.size
+            return None
+        payload = content[: place.size]
+        source = SourceRange(
+            host=host,
+            name=name,
+            file=self.identity,
+            start=self.read,
+            end=self.read + place.size,
+            line=self.lines,
+            split=place.split,
+        )
+        batch = Batch(source=source, payload=payload, digest=digest_of(payload))
+        self.advance(batch)
+        return batch
+
+    def advance(self, batch: Batch) -> None:
+        """Count a batch as read."""
+        if self.read < HEAD_BYTES:
+            self._head += batch.payload[: HEAD_BYTES - self.read]
+        self._marker = _tail(self._marker, batch.payload)
+        self.read = batch.source.end
+        self.lines += batch.payload.count(b"\n")
+        self._stuck_at = -1
+        self.unread_since = time.monotonic()
+
+    def acknowledge(self, batch: Batch) -> None:
+        """Count a batch as stored in the stream."""
+        self._acked_tail = _tail(self._acked_tail, batch.payload)
+        self.acked = batch.source.end
+        self._acked_lines += batch.payload.count(b"\n")
+
+    def rewind(self) -> None:
+        """Read again from what was acknowledged."""
+        self.read, self.lines, self._marker = self.acked, self._acked_lines, self._acked_tail
+        self._head = self._head[: self.read]
+        self._stuck_at = -1
+
+    def position(self) -> Position:
+        """Return how far the file was acknowledged."""
+        return Position(
+            identity=self.identity,
+            device=self.device,
+            inode=self.inode,
+            offset=self.acked,
+            lines=self._acked_lines,
+            head=digest_of(self._head[: self.acked]),
+            tail=digest_of(self._acked_tail),
+            modified_ns=self.modified_ns,
+        )
+
+    def read_position(self) -> Position:
+        """Return how far the file was read: what a copy of it must agree with."""
+        return replace(
+            self.position(),
+            offset=self.read,
+            head=digest_of(self._head),
+            tail=digest_of(self._marker),
+        )
+
+    def continue_in_copy(self, file: int) -> None:
+        """Read on from a file with the same content, under the same identity."""
+        status = os.fstat(file)
+        self.file = file
+        self.device, self.inode = status.st_dev, status.st_ino
+        self.size, self.modified_ns = status.st_size, status.st_mtime_ns
+        self._stuck_at = -1
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.file)
+
+
+def new_identity(inode: int) -> str:
+    """Return a file identity that was never used before and never will be."""
+    global _last_identity  # noqa: PLW0603 - unique in this process, also when the clock stands
+    _last_identity = max(_last_identity + 1, time.time_ns())
+    return f"{inode:x}-{_last_identity:x}"
+
+
+def _tail(before: bytes, payload: bytes) -> bytes:
+    if len(payload) >= TAIL_BYTES:
+        return payload[-TAIL_BYTES:]
+    return (before + payload)[-TAIL_BYTES:]

@@ -1,0 +1,123 @@
+"""Ships standard input: what cannot be read twice, so a restart cannot resume it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+
+from shipper.agent import STOP_SECONDS
+from shipper.batches import Batch, batch_limit, cut
+from shipper.connection import Connection
+from shipper.log_file import new_identity
+from shipper.problems import Problems
+from shipper.publisher import BatchTooLargeError, Publisher
+from shipper.reader import Following
+from shipper.wire import SourceRange
+
+_CHUNK = 1 << 16
+_CHUNKS_AHEAD = 64
+_NAME = "stdin"
+
+
+class StandardInput:
+    """Reads lines to the end of the input and publishes them."""
+
+    def __init__(self, connection: Connection, following: Following, *, prefix: str) -> None:
+        self._connection = connection
+        self._host = following.host
+        self._reading = following.reading
+        self._stopping = asyncio.Event()
+        self._publisher = Publisher(connection, prefix, Problems(), self._stopping)
+        self._chunks: asyncio.Queue[bytes] = asyncio.Queue(_CHUNKS_AHEAD)
+        self._content = b""
+        self._ends = False
+        self._file = new_identity(os.fstat(0).st_ino)
+        self._read = self._lines = 0
+        self._inside_line = False
+
+    def stop(self) -> None:
+        """Read no more, await what is in flight, and end."""
+        self._stopping.set()
+
+    async def run(self) -> bool:
+        """Return whether all that was read is in the stream."""
+        # A thread that nobody waits for: a read from a terminal cannot be interrupted.
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._feed, args=(loop,), name="stdin", daemon=True).start()
+        shipping = asyncio.create_task(self._ship())
+        stopped = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({shipping, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({shipping}, timeout=STOP_SECONDS)
+        stopped.cancel()
+        if not shipping.done():
+            shipping.cancel()
+            return not self._content
+        await shipping
+        return not self._content
+
+    def _feed(self, loop: asyncio.AbstractEventLoop) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            while True:
+                chunk = os.read(0, _CHUNK)
+                asyncio.run_coroutine_threadsafe(self._chunks.put(chunk), loop).result()
+                if not chunk:
+                    return
+
+    async def _ship(self) -> None:
+        while not self._stopping.is_set():
+            limit = batch_limit(self._connection.max_payload)
+            await self._fill(limit)
+            if not self._content and self._ends:
+                return
+            while (batch := self._next_batch(limit)) is not None:
+                try:
+                    if not await self._publisher.publish(batch):
+                        return
+                except BatchTooLargeError:
+                    limit //= 2
+                    continue
+                self._take(batch)
+
+    async def _fill(self, limit: int) -> None:
+        """Wait for the first bytes, then as long as they may wait for others."""
+        loop = asyncio.get_running_loop()
+        deadline: float | None = None
+        while not self._ends and len(self._content) < limit:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    chunk = await self._chunks.get()
+            except TimeoutError:
+                return
+            self._ends = not chunk
+            self._content += chunk
+            if deadline is None:
+                deadline = loop.time() + self._reading.linger
+
+    def _next_batch(self, limit: int) -> Batch | None:
+        place = cut(
+            self._content[:limit],
+            limit=limit,
+            max_line=self._reading.max_line,
+            inside_line=self._inside_line,
+            final=self._ends and len(self._content) <= limit,
+        )
+        if place is None:
+            return None
+        source = SourceRange(
+            host=self._host,
+            name=_NAME,
+            file=self._file,
+            start=self._read,
+            end=self._read + place.size,
+            line=self._lines,
+            split=place.split,
+        )
+        return Batch(source=source, payload=self._content[: place.size], digest="")
+
+    def _take(self, batch: Batch) -> None:
+        self._content = self._content[len(batch.payload) :]
+        self._read = batch.source.end
+        self._lines += batch.payload.count(b"\n")
+        self._inside_line = not batch.payload.endswith(b"\n")
