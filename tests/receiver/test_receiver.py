@@ -9,7 +9,7 @@ import pytest
 from natsconsole.domain.receivers import UnackedRequest
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.receiver.ledger import LedgerError
-from natsconsole.receiver.receiver import ReceiverError, RefusedError
+from natsconsole.receiver.receiver import Receiver, ReceiverError, RefusedError
 from shipper.connection import Connection
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream, receiver_config, running
@@ -27,6 +27,10 @@ async def until_written(directory: Path, source: Source) -> None:
         within=10,
         why=f"{source.host} is written",
     )
+
+
+async def until_committed(receiver: Receiver, lines: int) -> None:
+    await until(lambda: receiver.status("").written_lines == lines, within=10)
 
 
 async def outstanding(jetstream: JetStream) -> int:
@@ -85,8 +89,7 @@ async def test_goes_on_where_it_was(
         await source.publish_lines(10)
         async with running(nats_server, config) as receiver:
             await source.publish_lines(10)
-            committed = 20 * turn
-            await until(lambda: receiver.status("").written_lines == committed)
+            await until_committed(receiver, 20 * turn)
             status = receiver.status("")
 
     assert written(tmp_path / "out", source) == source.content
@@ -122,7 +125,7 @@ async def test_withheld_messages_come_again_and_are_written_once(
     async with running(nats_server, receiver_config(tmp_path / "out")) as receiver:
         receiver.set_answer("withhold")
         await source.publish_lines(10)
-        await until(lambda: receiver.status("").written_lines == 10)
+        await until_committed(receiver, 10)
         (first, *_) = receiver.unacked(UnackedRequest()).messages
         assert first.written
         assert 0 < first.remaining <= 1.0
