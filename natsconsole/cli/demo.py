@@ -146,12 +146,16 @@ def _run_without_screen(plan: DemoPlan, run: HeadlessPlan, *, as_json: bool) -> 
     account = outcome.account
     click.echo(json.dumps(account.as_json(), indent=2) if as_json else account_table(account))
     if not account.is_clean:
+        if plan.directory is None:
+            click.echo("natsconsole: run it with --dir DIR to keep the files for a look", err=True)
         raise SystemExit(1)
 
 
 async def _headless(plan: DemoPlan, run: HeadlessPlan, progress: Callable[[str], None]) -> _Outcome:
     def report(problem: str) -> None:
-        click.echo(f"natsconsole: {problem}", err=True)
+        progress("")
+        with contextlib.suppress(OSError):
+            click.echo(f"natsconsole: {problem}", err=True)
 
     async with DemoPipeline(plan, prepare=_make_stream, report=report) as pipeline:
         account, backlog = await run_headless(pipeline, run, progress)

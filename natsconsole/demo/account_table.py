@@ -36,4 +36,4 @@ def _verdict(account: IntegrityAccount) -> str:
         return f"Every host's file is its source, byte for byte{again}."
     differing = len(account.hosts) - account.identical_hosts
     hosts = "1 host's file differs" if differing == 1 else f"{differing} hosts' files differ"
-    return f"{hosts} from the source{again}. Run it with --dir DIR to keep the files."
+    return f"{hosts} from the source{again}."

@@ -146,7 +146,15 @@ class DemoPipeline:
         )
 
     async def close(self) -> None:
-        """End every child and remove a temporary directory. Does nothing the second time."""
+        """End every child and remove a temporary directory, also when cancelled meanwhile."""
+        closing = asyncio.create_task(self._close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await closing
+            raise
+
+    async def _close(self) -> None:
         for name in ("fleet", "shipper", "receiver"):
             if name in self._children:
                 await self._children[name].stop(_ENDS_WITHIN)

@@ -163,4 +163,4 @@ async def test_killed_it_leaves_nothing_either(tmp_path: Path) -> None:
     await demo.wait()
 
     await until(lambda: not any(map(is_running, children)), within=15)
-    await until(lambda: not os.listdir(tmp_path), within=5)
+    await until(lambda: not list(tmp_path.glob("*")), within=5)

@@ -179,4 +179,4 @@ def test_the_table_names_the_host_that_differs() -> None:
     table = account_table(bad).splitlines()
 
     assert table[2].split() == ["web-01", "NO", "3", "1", "0", "0", "0"]
-    assert table[-1].startswith("1 host's file differs from the source.")
+    assert table[-1] == "1 host's file differs from the source."
