@@ -1,0 +1,162 @@
+"""What needs attention now, in plain words: the one thing to read when nothing else is read.
+
+Every sentence says what is so, what it costs and what ends it. Texts may hold words from the
+network; whoever shows them makes them safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from natsconsole.domain.receivers import ReceiverStatus
+from natsconsole.domain.snapshots import HomeSnapshot, Link
+
+Severity = Literal["critical", "warning", "notice", "calm"]
+_ORDER: tuple[Severity, ...] = ("critical", "warning", "notice", "calm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One sentence and how much it matters."""
+
+    severity: Severity
+    sentence: str
+
+
+def alerts(home: HomeSnapshot, link: Link, now: float, gone: str = "") -> tuple[Alert, ...]:
+    """Return what needs attention, worst first; ``gone`` names a receiver that was there before."""
+    found = [
+        *_of_link(home, link, now),
+        *(_of_absence(home, gone) if home.taken else ()),
+        *(alert for receiver in home.receivers for alert in _of_receiver(receiver, now)),
+        *_of_totals(home),
+    ]
+    found.sort(key=lambda alert: _ORDER.index(alert.severity))
+    return tuple(found) or (_calm(home, link),)
+
+
+def _of_link(home: HomeSnapshot, link: Link, now: float) -> Iterator[Alert]:
+    if link.state == "lost":
+        why = f" ({link.error})" if link.error else ""
+        yield Alert(
+            severity="critical",
+            sentence=f"no connection for {_age(now - link.since)}{why}: "
+            "these figures are from before; receivers go on without this screen",
+        )
+    elif home.problem:
+        yield Alert(severity="warning", sentence=f"this look is incomplete: {home.problem}")
+
+
+def _of_absence(home: HomeSnapshot, gone: str) -> Iterator[Alert]:
+    if home.receivers:
+        return
+    waiting = (
+        f"{_messages(home.lag_messages)} wait in the stream" if home.lag_messages else "none waits"
+    )
+    if gone:
+        yield Alert(severity="critical", sentence=f"{gone} is gone: {waiting}, nothing is lost")
+    else:
+        yield Alert(severity="warning", sentence=f"no receiver answers: {waiting}")
+
+
+def _of_receiver(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
+    name = receiver.name
+    yield from _of_state(receiver, now)
+    if receiver.answer == "nak":
+        yield Alert(
+            severity="critical",
+            sentence=f"{name} answers nak: each message is refused, comes again at once and is "
+            "not written; r chooses another answer",
+        )
+    if receiver.answer == "withhold":
+        yield Alert(
+            severity="critical",
+            sentence=f"{name} withholds its acks: lines are written, but each message comes again "
+            f"after {_age(receiver.ack_wait_seconds)}; at {receiver.max_ack_pending:,} unacked "
+            "delivery stops",
+        )
+    if receiver.ack_policy == "none":
+        yield Alert(
+            severity="critical",
+            sentence=f"ack policy none: the server forgets a message once it is sent; "
+            f"what {name} has not written when it dies is lost",
+        )
+    if receiver.max_deliver > 0:
+        yield Alert(
+            severity="critical",
+            sentence=f"max deliver {receiver.max_deliver}: after that many deliveries a message "
+            "is given up, written or not",
+        )
+
+
+def _of_state(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
+    name = receiver.name
+    if receiver.state == "held":
+        yield _held(receiver, now)
+    elif receiver.state == "paused":
+        yield Alert(
+            severity="warning",
+            sentence=f"{name} is paused: messages wait in the stream, nothing is lost; p resumes",
+        )
+    elif receiver.state in {"switching", "starting", "draining"}:
+        why = f": {receiver.reason}" if receiver.reason else ""
+        yield Alert(severity="notice", sentence=f"{name} is {receiver.state}{why}")
+    if receiver.lost:
+        yield Alert(
+            severity="critical",
+            sentence=f"{receiver.lost:,} lines are lost: the sources' ranges prove them missing",
+        )
+
+
+def _held(receiver: ReceiverStatus, now: float) -> Alert:
+    held = [part.partition for part in receiver.partitions if part.state == "held"]
+    everywhere = len(held) == len(receiver.partitions)
+    where = "" if everywhere else " " + ", ".join(f"p{number}" for number in held[:4])
+    since = "" if receiver.held_since is None else f" for {_age(now - receiver.held_since)}"
+    reason = receiver.reason or ("disk full" if receiver.fault == "disk-full" else "held")
+    return Alert(
+        severity="critical",
+        sentence=f"{receiver.name}{where}: {reason}, holding "
+        f"{_messages(receiver.held_messages)}{since}, nothing lost; resumes by itself",
+    )
+
+
+def _of_totals(home: HomeSnapshot) -> Iterator[Alert]:
+    totals = home.totals
+    if 0 < totals.max_ack_pending <= totals.outstanding_acks:
+        yield Alert(
+            severity="warning",
+            sentence=f"{totals.outstanding_acks:,} unacked is max ack pending: "
+            "the server delivers nothing more until some are acknowledged",
+        )
+
+
+def _calm(home: HomeSnapshot, link: Link) -> Alert:
+    if link.state == "connecting":
+        return Alert(severity="notice", sentence=f"connecting to {link.address or 'the server'} …")
+    if not home.taken:
+        return Alert(severity="notice", sentence="taking the first look …")
+    if not home.hosts:
+        where = f" in {home.stream}" if home.stream else ""
+        return Alert(severity="notice", sentence=f"no host has sent a line{where} yet")
+    if not home.lag_messages:
+        return Alert(severity="calm", sentence="every line that is stored is written")
+    return Alert(
+        severity="calm",
+        sentence=f"flowing: the oldest line not yet written is {_age(home.lag_seconds)} old",
+    )
+
+
+def _messages(number: int) -> str:
+    return f"{number:,} message" if number == 1 else f"{number:,} messages"
+
+
+def _age(seconds: float) -> str:
+    seconds = max(0.0, seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

@@ -1,0 +1,166 @@
+"""Lines of cells: how every widget here draws, and how few of them reach the terminal.
+
+Two promises are kept in this one place. Whatever is put on a line goes through ``visible`` and is
+never parsed as markup, so no text from the network can act on the terminal or the screen. And a
+widget that is drawn anew sends only the cells that differ: over SSH a quiet screen costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from natsconsole.domain.terminal_text import visible
+
+Ink = Literal[
+    "plain",
+    "strong",
+    "muted",
+    "faint",
+    "good",
+    "warn",
+    "bad",
+    "accent",
+    "key",
+    "title",
+    "spark",
+    "calm",
+    "cursor",
+]
+INKS: tuple[Ink, ...] = get_args(Ink)
+ELLIPSIS = "…"
+
+
+class Line:
+    """One line under construction, from left to right."""
+
+    __slots__ = ("_segments", "_style_of", "cells")
+
+    def __init__(self, style_of: Callable[[Ink], Style]) -> None:
+        self._style_of = style_of
+        self._segments: list[Segment] = []
+        self.cells = 0
+        """How many cells have been put."""
+
+    def put(self, text: str, ink: Ink = "plain", *, width: int = 0, right: bool = False) -> Line:
+        """Add text; with a width it is cut or padded to exactly that, to the right if asked."""
+        text = visible(text)
+        if width:
+            text = fit(text, width, right=right)
+        if text:
+            self._segments.append(Segment(text, self._style_of(ink)))
+            self.cells += cell_len(text)
+        return self
+
+    def space(self, cells: int = 1) -> Line:
+        """Add blank cells."""
+        return self.put(" " * cells) if cells > 0 else self
+
+    def fill_to(self, column: int) -> Line:
+        """Add blank cells up to a column."""
+        return self.space(column - self.cells)
+
+    def join(self, other: Line) -> Line:
+        """Add what another line holds."""
+        self._segments += other._segments
+        self.cells += other.cells
+        return self
+
+    def strip(self, width: int, base: Style) -> Strip:
+        """Return the line, exactly as wide as asked; what was cut off is marked."""
+        strip = Strip(self._segments, self.cells)
+        if self.cells > width:
+            strip = strip.crop(0, max(0, width - 1))
+            strip = Strip([*strip, Segment(ELLIPSIS, self._style_of("muted"))])
+        return strip.extend_cell_length(width, base).apply_style(base).simplify()
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """Return the text in exactly so many cells, the end cut with an ellipsis."""
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, width - 1) + ELLIPSIS if width > 0 else ""
+    padding = " " * (width - length)
+    return padding + text if right else text + padding
+
+
+def changed_span(old: Strip | None, new: Strip) -> tuple[int, int] | None:
+    """Return the first cell that differs and how many follow, or None where nothing does."""
+    if old == new:
+        return None
+    width = new.cell_length
+    if old is None or old.cell_length != width:
+        return 0, width
+    before = [(char, segment.style) for segment in old for char in segment.text]
+    after = [(char, segment.style) for segment in new for char in segment.text]
+    shortest = min(len(before), len(after))
+    head = next((i for i in range(shortest) if before[i] != after[i]), shortest)
+    tail = next((i for i in range(shortest - head) if before[-1 - i] != after[-1 - i]), None)
+    tail = shortest - head if tail is None else tail
+    start = cell_len("".join(char for char, _ in after[:head]))
+    end = width - cell_len("".join(char for char, _ in after[len(after) - tail :]))
+    return (start, end - start) if end > start else None
+
+
+class Drawn(Widget):
+    """A widget made of lines that it draws itself; ``repaint`` sends what has changed."""
+
+    COMPONENT_CLASSES = {f"ink--{ink}" for ink in INKS}
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._sent: dict[int, Strip] = {}
+
+    def draw(self, y: int) -> Strip:
+        """Return the line at this place on the widget. Each widget draws its own."""
+        raise NotImplementedError
+
+    def line(self) -> Line:
+        """Return an empty line in this widget's colours."""
+        return Line(self.ink)
+
+    def ink(self, name: Ink) -> Style:
+        """Return how the stylesheet wants text of this kind."""
+        return self.get_component_rich_style(f"ink--{name}", partial=True)
+
+    def finish(self, line: Line) -> Strip:
+        """Return the line at the widget's width."""
+        return line.strip(self.size.width, self.rich_style)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw a line that Textual is about to send."""
+        strip = self.draw(y)
+        self._sent[y] = strip
+        return strip
+
+    def repaint(self) -> None:
+        """Send the cells that are no longer as they were sent."""
+        if not self.is_mounted or not self.size:
+            return
+        for y in range(self.size.height):
+            span = changed_span(self._sent.get(y), self.draw(y))
+            if span is not None:
+                self.refresh(Region(span[0], y, span[1], 1))
+
+
+class OneLine(Drawn):
+    """A widget of a single line, drawn from its reactives."""
+
+    DEFAULT_CSS = """
+    OneLine { height: 1; width: 1fr; }
+    """
+
+    def draw_line(self) -> Line:
+        """Return the line. Each widget draws its own."""
+        raise NotImplementedError
+
+    def draw(self, y: int) -> Strip:  # noqa: ARG002 - there is only one
+        """Draw the line at the widget's width."""
+        return self.finish(self.draw_line())

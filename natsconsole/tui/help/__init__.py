@@ -1,0 +1,1 @@
+"""The help screen: what the signs mean, and every key."""

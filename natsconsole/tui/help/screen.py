@@ -1,0 +1,103 @@
+"""Help: the signs and the keys, both from the tables that draw them."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.strip import Strip
+
+from natsconsole.tui.drawing import Line
+from natsconsole.tui.help.signs import HOSTS, LINES, TOTALS, Sign
+from natsconsole.tui.keymap import COMMANDS, Command
+from natsconsole.tui.virtual_rows import VirtualRows
+
+AREAS = {
+    "receiver": "THE RECEIVER",
+    "hosts": "HOSTS",
+    "pane": "PANES",
+    "rows": "ROWS",
+    "app": "ALL",
+}
+SIGN_WIDTH = 6
+KEY_WIDTH = 11
+SIGNS_WIDTH = 48
+Row = Sign | Command | str | None
+"""A sign, a command, a heading, or nothing."""
+
+
+def sign_rows() -> list[Row]:
+    """Return the rows on signs."""
+    return ["LINES", *LINES, None, "HOSTS", *HOSTS, None, "TOTALS", *TOTALS]
+
+
+def key_rows() -> list[Row]:
+    """Return the rows on keys."""
+    rows: list[Row] = []
+    for area, heading in AREAS.items():
+        commands = [one for one in COMMANDS if one.area == area]
+        rows += [*([None] if rows else []), heading, *commands]
+    return rows
+
+
+class HelpRows(VirtualRows):
+    """Signs beside keys, or above them where the screen is narrow."""
+
+    has_divider = False
+
+    def __init__(self) -> None:
+        super().__init__(id="help-rows")
+        self._pairs: list[tuple[Row, Row]] = []
+
+    def _arrange(self) -> None:
+        signs, keys = sign_rows(), key_rows()
+        if self.size.width >= 100:
+            self._pairs = list(zip_longest(signs, keys))
+        else:
+            self._pairs = [(row, None) for row in (*keys, None, *signs)]
+
+    @property
+    def total(self) -> int:
+        """How many rows there are."""
+        return len(self._pairs)
+
+    def on_resize(self) -> None:
+        """Arrange the rows for this width."""
+        self._arrange()
+        super().on_resize()
+        self.repaint()
+
+    def draw_row(self, number: int, y: int) -> Strip:  # noqa: ARG002 - a row is the same in any place
+        """Draw a row."""
+        line = self.line().space(2)
+        if number < len(self._pairs):
+            left, right = self._pairs[number]
+            self._put(line, left)
+            if right is not None:
+                self._put(line.fill_to(SIGNS_WIDTH), right)
+        return self.finish(line)
+
+    def _put(self, line: Line, row: Row) -> None:
+        if isinstance(row, str):
+            line.put(row, "muted")
+        elif isinstance(row, Sign):
+            line.put(row.sign, row.ink, width=SIGN_WIDTH).put(row.words)
+        elif row is not None:
+            line.put(row.key_text, "key", width=KEY_WIDTH).put(row.tooltip)
+
+
+class HelpScreen(ModalScreen[None]):
+    """What is to be known to read Home and to work it."""
+
+    CSS_PATH = "screen.tcss"
+    BINDINGS = [Binding("escape,question_mark,f1,enter", "dismiss", "back")]
+
+    def compose(self) -> ComposeResult:
+        """Show the rows in a box over what was there."""
+        with Vertical(id="help") as box:
+            box.border_title = "help"
+            box.border_subtitle = "Esc back"
+            yield HelpRows()

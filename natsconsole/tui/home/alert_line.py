@@ -1,0 +1,66 @@
+"""The third line: what needs attention, or for a moment what came of the last key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.reactive import reactive
+
+from natsconsole.domain.alerts import Alert, Severity
+from natsconsole.tui.drawing import Ink, Line, OneLine
+
+SIGNS: dict[Severity, tuple[str, Ink]] = {
+    "critical": ("▲", "bad"),
+    "warning": ("△", "warn"),
+    "notice": ("›", "accent"),
+    "calm": ("✓", "good"),
+}
+NOTICE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What came of a key: one line, shown for some seconds."""
+
+    sentence: str
+    is_refusal: bool = False
+
+
+class AlertLine(OneLine):
+    """The worst alert in full, and how many there are beside it."""
+
+    alerts: reactive[tuple[Alert, ...]] = reactive((), repaint=False)
+    notice: reactive[Notice | None] = reactive(None, repaint=False)
+
+    def watch_alerts(self) -> None:
+        """Show the newest."""
+        self.repaint()
+
+    def watch_notice(self, _before: Notice | None, notice: Notice | None) -> None:
+        """Show it, and take it away after some seconds."""
+        self.repaint()
+        if notice is not None:
+            self.set_timer(NOTICE_SECONDS, lambda: self._forget(notice))
+
+    def _forget(self, notice: Notice) -> None:
+        if self.notice is notice:
+            self.notice = None
+
+    def draw_line(self) -> Line:
+        """Draw the notice, else the alerts."""
+        line = self.line().space()
+        if self.notice is not None:
+            refused = self.notice.is_refusal
+            line.put("✗ " if refused else "✓ ", "bad" if refused else "good")
+            return line.put(self.notice.sentence, "strong")
+        for alert in self.alerts[:1]:
+            sign, ink = SIGNS[alert.severity]
+            line.put(f"{sign} ", ink)
+            line.put(alert.sentence, "muted" if alert.severity == "calm" else ink)
+        more = len(self.alerts) - 1
+        if more > 0:
+            words = f"  +{more} more "
+            room = self.size.width - line.cells
+            if room >= len(words):
+                line.fill_to(self.size.width - len(words)).put(words, "muted")
+        return line

@@ -1,0 +1,74 @@
+"""Which hosts the table shows, and in which order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from natsconsole.domain.snapshots import HostRow
+
+BEHIND_SECONDS = 5.0
+"""A host with lines older than this, not written yet, is in trouble."""
+
+
+def is_in_trouble(row: HostRow) -> bool:
+    """Whether a person should look at the host."""
+    return row.state in {"held", "paused"} or row.lag_seconds >= BEHIND_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortKey:
+    """One way to order hosts."""
+
+    name: str
+    of: Callable[[HostRow], Any]
+    column: str = ""
+    largest_first: bool = True
+
+
+SORT_KEYS: tuple[SortKey, ...] = (
+    SortKey(name="trouble first", of=is_in_trouble),
+    SortKey(name="by host", of=lambda row: row.host, column="host", largest_first=False),
+    SortKey(name="by lines/s", of=lambda row: row.lines_per_second, column="lines/s"),
+    SortKey(name="by lag", of=lambda row: row.lag_messages, column="lag"),
+    SortKey(name="by age", of=lambda row: row.lag_seconds, column="age"),
+    SortKey(name="by unacked", of=lambda row: row.unacked, column="una"),
+    SortKey(name="by redelivered", of=lambda row: row.redelivered, column="↻"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostOrder:
+    """The user's choice of hosts and their order."""
+
+    key: SortKey = SORT_KEYS[0]
+    is_reversed: bool = False
+    filter: str = ""
+
+    def next_key(self) -> HostOrder:
+        """Return the order by the next key."""
+        place = (SORT_KEYS.index(self.key) + 1) % len(SORT_KEYS)
+        return replace(self, key=SORT_KEYS[place], is_reversed=False)
+
+    @property
+    def is_descending(self) -> bool:
+        """Whether the largest value comes first."""
+        return self.key.largest_first is not self.is_reversed
+
+    def apply(self, rows: Iterable[HostRow]) -> tuple[HostRow, ...]:
+        """Return the rows to show. Equal ones stand in the order of their names."""
+        wanted = self.filter.casefold()
+        shown = [row for row in rows if wanted in row.host.casefold()] if wanted else list(rows)
+        shown.sort(key=lambda row: row.host)
+        if self.key.column != "host":
+            shown.sort(key=self.key.of, reverse=self.is_descending)
+        elif self.is_descending:
+            shown.reverse()
+        return tuple(shown)
+
+
+def busiest(rows: Iterable[HostRow], number: int) -> list[str]:
+    """Return the hosts with most lines per second, for panes that show nothing yet."""
+    ranked = sorted(rows, key=lambda row: (-row.lines_per_second, row.host))
+    return [row.host for row in ranked[:number]]

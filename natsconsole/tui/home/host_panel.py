@@ -1,0 +1,142 @@
+"""The hosts: title or filter, columns, rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.reactive import reactive
+from textual.widgets import Input
+
+from natsconsole.domain.snapshots import EMPTY_HOME, HomeSnapshot
+from natsconsole.tui.drawing import Line, OneLine
+from natsconsole.tui.home.host_order import HostOrder
+from natsconsole.tui.home.host_rows import HostHeader, HostRows
+
+FILTERING_WIDTH = 18
+PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]*"
+
+
+class HostTitle(OneLine):
+    """How many hosts are shown, of how many, in which order."""
+
+    shown: reactive[int] = reactive(0, repaint=False)
+    total: reactive[int] = reactive(0, repaint=False)
+    order: reactive[HostOrder] = reactive(HostOrder(), repaint=False)
+
+    is_filtering: reactive[bool] = reactive(False, repaint=False)
+
+    def watch_is_filtering(self) -> None:
+        """Make room for what is typed."""
+        self.repaint()
+
+    def watch_shown(self) -> None:
+        """Count anew."""
+        self.repaint()
+
+    def watch_total(self) -> None:
+        """Count anew."""
+        self.repaint()
+
+    def watch_order(self) -> None:
+        """Name the order."""
+        self.repaint()
+
+    def draw_line(self) -> Line:
+        """Draw the count, and on the right the filter or the order."""
+        number = f"{self.total:,}" if self.shown == self.total else f"{self.shown:,}/{self.total:,}"
+        line = self.line().space().put("HOSTS ", "title").put(number, "muted")
+        if self.is_filtering:
+            return line.fill_to(FILTERING_WIDTH - 1).put("/", "key")
+        right = self.line()
+        if self.order.filter:
+            line.fill_to(FILTERING_WIDTH - 1).put("/", "key").put(self.order.filter, "accent")
+            right.put("Esc shows all", "muted")
+        else:
+            right.put(self.order.key.name, "muted")
+            right.put(" reversed" if self.order.is_reversed else "", "muted")
+        start = self.size.width - right.cells - 2
+        return line.fill_to(start).join(right) if start > line.cells else line
+
+
+class HostPanel(Vertical):
+    """The table of hosts with what belongs to it."""
+
+    home: reactive[HomeSnapshot] = reactive(EMPTY_HOME)
+    order: reactive[HostOrder] = reactive(HostOrder())
+
+    title = getters.query_one(HostTitle)
+    rows = getters.query_one(HostRows)
+    filter = getters.query_one(Input)
+
+    def compose(self) -> ComposeResult:
+        """Stack title, filter, header and rows."""
+        with Horizontal(id="host-title"):
+            yield HostTitle().data_bind(HostPanel.order)
+            typed = Input(id="filter", compact=True, restrict=PRINTABLE, select_on_focus=False)
+            typed.cursor_blink = False  # a blinking cursor sends bytes for ever
+            yield typed
+        yield HostHeader().data_bind(HostPanel.order)
+        yield HostRows(id="hosts")
+
+    def watch_home(self, before: HomeSnapshot, home: HomeSnapshot) -> None:
+        """Show the newest figures."""
+        if self.is_mounted and before.hosts is not home.hosts:
+            self._show()
+
+    def watch_order(self) -> None:
+        """Show the hosts that are wanted, as they are wanted."""
+        if self.is_mounted:
+            self._show()
+
+    def on_descendant_focus(self) -> None:
+        """Show in the title that the keys act here."""
+        self.title.add_class("-focused")
+
+    def on_descendant_blur(self) -> None:
+        """Show that they do not."""
+        self.title.remove_class("-focused")
+
+    def _show(self) -> None:
+        home = self.home
+        shown = self.order.apply(home.hosts)
+        self.title.total = max(home.hosts_total, len(home.hosts))
+        self.title.shown = len(shown)
+        self.rows.empty_text = self._empty_text() if not shown else ""
+        self.rows.rows = shown
+
+    def _empty_text(self) -> str:
+        if self.home.hosts:
+            return "no host has that in its name"
+        return "no host yet" if self.home.taken else "looking …"
+
+    def open_filter(self) -> None:
+        """Let the user type."""
+        self.add_class("-filtering")
+        self.title.is_filtering = True
+        self.filter.value = self.order.filter
+        self.filter.focus()
+
+    def clear_filter(self) -> None:
+        """Show all hosts."""
+        self.order = replace(self.order, filter="")
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        self.remove_class("-filtering")
+        self.title.is_filtering = False
+        self.rows.focus()
+
+    @on(Input.Changed)
+    def narrow(self, event: Input.Changed) -> None:
+        """Filter while the user types."""
+        event.stop()
+        self.order = replace(self.order, filter=event.value)
+
+    @on(Input.Submitted)
+    def accept(self, event: Input.Submitted) -> None:
+        """Keep the filter and go back to the rows."""
+        event.stop()
+        self._close_filter()

@@ -1,0 +1,166 @@
+"""The table of hosts: virtual, so that 50,000 cost what one page costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+
+from natsconsole.domain.snapshots import HostRow, HostState
+from natsconsole.tui.drawing import Ink, Line, OneLine
+from natsconsole.tui.format import count, duration, scaled, tally
+from natsconsole.tui.home.host_order import HostOrder, is_in_trouble
+from natsconsole.tui.virtual_rows import VirtualRows
+
+STATE_SIGNS: dict[HostState, tuple[str, Ink]] = {
+    "live": ("●", "calm"),
+    "quiet": ("○", "muted"),
+    "held": ("◐", "bad"),
+    "paused": ("‖", "warn"),
+}
+NUMBER_COLUMNS = (("lines/s", 7), ("lag", 6), ("age", 5), ("una", 6), ("↻", 6))
+NARROW_COLUMNS = NUMBER_COLUMNS[:3]
+MARGIN = 3
+"""Cells before the name: the cursor's mark, the state's sign, a blank."""
+
+
+def columns_for(width: int) -> tuple[tuple[str, int], ...]:
+    """Return the columns beside the name that fit, with their widths."""
+    return NUMBER_COLUMNS if width >= 44 else NARROW_COLUMNS
+
+
+def name_width(width: int) -> int:
+    """Return how many cells are left for the host's name."""
+    return max(6, width - MARGIN - 1 - sum(wide for _, wide in columns_for(width)))
+
+
+class HostHeader(OneLine):
+    """The columns' names, with the mark of the order."""
+
+    order: reactive[HostOrder] = reactive(HostOrder(), repaint=False)
+
+    def watch_order(self) -> None:
+        """Draw the mark where it belongs now."""
+        self.repaint()
+
+    def draw_line(self) -> Line:
+        """Draw the names over their columns."""
+        line = self.line().space(MARGIN)
+        width = self.size.width - 1
+        for name, wide in (("host", name_width(width)), *columns_for(width)):
+            sorts = name == self.order.key.column
+            arrow = "▼" if self.order.is_descending else "▲"
+            text = f"{name}{arrow}" if sorts else name
+            line.put(text, "accent" if sorts else "muted", width=wide, right=name != "host")
+        return line.fill_to(width).put("│", "faint")
+
+
+class HostRows(VirtualRows):
+    """The rows, and a cursor that stays on its host when others come and go."""
+
+    @dataclass
+    class Chosen(Message):
+        """The user wants to see a host's lines."""
+
+        host: str
+
+    rows: reactive[tuple[HostRow, ...]] = reactive((), repaint=False)
+    empty_text: reactive[str] = reactive("", repaint=False)
+    cursor: reactive[int] = reactive(0, repaint=False)
+    opened: reactive[tuple[str, ...]] = reactive((), repaint=False)
+    """The hosts whose lines are shown."""
+
+    @property
+    def total(self) -> int:
+        """How many hosts there are."""
+        return len(self.rows)
+
+    @property
+    def chosen(self) -> str:
+        """The host under the cursor, or nothing."""
+        return self.rows[self.cursor].host if self.cursor < len(self.rows) else ""
+
+    def watch_rows(self, before: tuple[HostRow, ...], rows: tuple[HostRow, ...]) -> None:
+        """Keep the cursor on its host, and as many rows above it as there were."""
+        host = before[self.cursor].host if self.cursor < len(before) else ""
+        place = next((at for at, row in enumerate(rows) if row.host == host), None)
+        if place is None:
+            place = min(self.cursor, max(0, len(rows) - 1))
+        self.top += place - self.cursor
+        self.set_reactive(HostRows.cursor, place)
+        self._reveal()
+
+    def watch_cursor(self) -> None:
+        """Bring the cursor into view."""
+        self._reveal()
+
+    def watch_empty_text(self) -> None:
+        """Say why there is nothing."""
+        self.repaint()
+
+    def watch_opened(self) -> None:
+        """Mark the hosts that have a pane."""
+        self.repaint()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view."""
+        self._reveal()
+
+    def _reveal(self) -> None:
+        height = max(1, self.size.height)
+        self.top = max(self.cursor - height + 1, min(self.top, self.cursor))
+        self.top = max(0, min(self.top, self.last_top))
+        self.repaint()
+
+    def draw_row(self, number: int, y: int) -> Strip:
+        """Draw a host, or why there is none."""
+        if number >= len(self.rows):
+            words = self.empty_text if y == 1 and not self.rows else ""
+            return self.finish(self.line().space(MARGIN).put(words, "muted"))
+        is_chosen = number == self.cursor
+        base = self.rich_style + self.ink("cursor") if is_chosen else self.rich_style
+        return self._row(self.rows[number], is_chosen).strip(self.row_width, base)
+
+    def _row(self, row: HostRow, is_chosen: bool) -> Line:
+        sign, ink = STATE_SIGNS[row.state]
+        width = self.row_width
+        line = self.line()
+        line.put("▌" if is_chosen else " ", "accent" if self.has_focus else "muted")
+        line.put(sign, ink).space()
+        name_ink: Ink = "strong" if is_chosen or row.host in self.opened else "plain"
+        line.put(row.host, name_ink, width=name_width(width))
+        trouble: Ink = "warn" if is_in_trouble(row) else "plain"
+        cells: dict[str, tuple[str, Ink]] = {
+            "lines/s": (scaled(row.lines_per_second), _ink_of(row.lines_per_second)),
+            "lag": (count(row.lag_messages), _ink_of(row.lag_messages, trouble)),
+            "age": (_age(row.lag_seconds), _ink_of(row.lag_seconds, trouble)),
+            "una": (tally(row.unacked), _ink_of(row.unacked)),
+            "↻": (tally(row.redelivered), _ink_of(row.redelivered, "warn")),
+        }
+        for name, wide in columns_for(width):
+            text, cell_ink = cells[name]
+            line.put(text, cell_ink, width=wide, right=True)
+        return line
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the row; a second click opens it."""
+        place = self.top + event.y
+        if place < len(self.rows):
+            self.cursor = place
+            if event.chain > 1:
+                self.post_message(self.Chosen(self.chosen))
+
+    def move(self, rows: int) -> None:
+        """Move the cursor."""
+        self.cursor = max(0, min(self.cursor + rows, len(self.rows) - 1))
+
+
+def _ink_of(number: float, ink: Ink = "plain") -> Ink:
+    return ink if number else "faint"
+
+
+def _age(seconds: float) -> str:
+    return duration(seconds) if seconds else "0"

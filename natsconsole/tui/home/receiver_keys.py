@@ -1,0 +1,124 @@
+"""The keys that change a receiver: asked for, said so while it lasts, confirmed or explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import partial
+
+from textual import on
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.worker import Worker
+
+from natsconsole.domain.snapshots import EMPTY_HOME, HomeSnapshot, Link
+from natsconsole.gateway.interface import Gateway
+from natsconsole.tui.demo_controls import DemoControls
+from natsconsole.tui.home.changes import Change, ChangeName, change_of, confirmation, refusal
+from natsconsole.tui.home.feed import Changed, ChangeFailed, Feed
+from natsconsole.tui.keymap import bindings
+
+CHANGES: dict[str, ChangeName] = {
+    "receiver.policy": "policy",
+    "receiver.answer": "answer",
+    "receiver.disk": "disk",
+    "receiver.pause": "pause",
+}
+"""What each command changes."""
+
+
+class ReceiverKeys(Screen[None]):
+    """A screen that shows a receiver, and whose keys change it."""
+
+    BINDINGS = bindings("receiver")
+
+    home: reactive[HomeSnapshot] = reactive(EMPTY_HOME)
+    link: reactive[Link] = reactive(Link())
+    change: reactive[Change | None] = reactive(None)
+    """What is under way."""
+
+    def __init__(self, gateway: Gateway, demo: DemoControls | None) -> None:
+        super().__init__()
+        self._gateway = gateway
+        self._demo = demo
+        self._feed = Feed(gateway, self.post_message)
+        self._workers: dict[str, Worker[None]] = {}
+        self.set_reactive(ReceiverKeys.link, gateway.link)
+
+    def say(self, sentence: str, *, is_refusal: bool = False) -> None:
+        """Show what came of a key. Each screen has its own place for it."""
+        raise NotImplementedError
+
+    def ask(self, name: str, question: Callable[[], Coroutine[None, None, None]]) -> bool:
+        """Run a question in its worker; return False where it is still open from before."""
+        worker = self._workers.get(name)
+        if worker is not None and not worker.is_finished:
+            return False
+        self._workers[name] = self.run_worker(question, name=name, group=name)
+        return True
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """Ids of the commands that would be refused now."""
+        return frozenset(command for command, name in CHANGES.items() if self._refusal(name))
+
+    def _refusal(self, name: ChangeName) -> str:
+        return refusal(name, self.home.receiver, self.link, read_only=self._gateway.read_only)
+
+    def _change(self, name: ChangeName) -> None:
+        receiver = self.home.receiver
+        reason = self._refusal(name)
+        if reason or receiver is None:
+            self.say(reason, is_refusal=True)
+            return
+        change = change_of(name, receiver)
+        if self.ask("change", partial(self._feed.change, change)):
+            self.change = change
+        else:
+            self.say("one at a time: the last change is still under way", is_refusal=True)
+
+    @on(Changed)
+    def confirm(self, event: Changed) -> None:
+        """Show the state that the receiver confirmed."""
+        event.stop()
+        self.change = None
+        self.home = replace(
+            self.home,
+            receivers=tuple(
+                event.status if one.name == event.status.name else one
+                for one in self.home.receivers
+            ),
+        )
+        self.say(confirmation(event.change, event.status))
+
+    @on(ChangeFailed)
+    def explain(self, event: ChangeFailed) -> None:
+        """Say why nothing changed."""
+        event.stop()
+        self.change = None
+        self.say(f"{event.change.describe()}: {event.reason}", is_refusal=True)
+
+    def action_cycle_policy(self) -> None:
+        """Switch to the next ack policy."""
+        self._change("policy")
+
+    def action_cycle_answer(self) -> None:
+        """Choose the next answer."""
+        self._change("answer")
+
+    def action_toggle_disk_full(self) -> None:
+        """Fill the disk, or make room."""
+        self._change("disk")
+
+    def action_toggle_pause(self) -> None:
+        """Pause, or resume."""
+        self._change("pause")
+
+    def action_crash_receiver(self) -> None:
+        """Kill the demo's receiver."""
+        if self._demo is None:
+            self.say("only a demo's receiver can be crashed from here", is_refusal=True)
+        elif self._gateway.read_only:
+            self.say("read-only: this console changes nothing", is_refusal=True)
+        elif self.ask("crash", self._demo.crash_receiver):
+            self.say("the receiver was killed with -9; the demo starts it again")

@@ -1,0 +1,65 @@
+"""The last line: the keys that work here, from the keymap. A click is as good as a key."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.reactive import reactive
+
+from natsconsole.tui.drawing import Line, OneLine
+from natsconsole.tui.keymap import COMMANDS, Command
+
+GAP = 2
+LAST = ("app.help", "app.quit")
+"""Never cut off, however narrow the screen."""
+
+
+class KeyBar(OneLine):
+    """Keys and what they do; those that cannot act now are faint."""
+
+    refused: reactive[frozenset[str]] = reactive(frozenset(), repaint=False)
+    """Ids of commands that would be refused now."""
+    absent: reactive[frozenset[str]] = reactive(frozenset(), repaint=False)
+    """Ids of commands that do not exist here."""
+
+    def watch_refused(self) -> None:
+        """Make the refused ones faint."""
+        self.repaint()
+
+    def watch_absent(self) -> None:
+        """Leave the absent ones out."""
+        self.repaint()
+
+    def draw_line(self) -> Line:
+        """Draw the keys that fit."""
+        line = self.line()
+        for start, command in self._places():
+            refused = command.id in self.refused
+            line.fill_to(start).put(command.key_text, "faint" if refused else "key").space()
+            line.put(command.label, "faint" if refused else "muted")
+        return line
+
+    def _places(self) -> list[tuple[int, Command]]:
+        shown = [one for one in COMMANDS if one.show and one.id not in self.absent]
+        first = [one for one in shown if one.id not in LAST]
+        last = [one for one in shown if one.id in LAST]
+        while first and _length([*first, *last]) > self.size.width:
+            first.pop()
+        places, start = [], 1
+        for command in (*first, *last):
+            places.append((start, command))
+            start += _cells(command) + GAP
+        return places
+
+    async def on_click(self, event: events.Click) -> None:
+        """Do what the key would do."""
+        for start, command in self._places():
+            if start <= event.x < start + _cells(command):
+                await self.screen.run_action(command.action)
+
+
+def _cells(command: Command) -> int:
+    return len(command.key_text) + 1 + len(command.label)
+
+
+def _length(commands: list[Command]) -> int:
+    return sum(_cells(command) + GAP for command in commands)

@@ -1,0 +1,48 @@
+"""Every command by its name, for those who do not know its key yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from natsconsole.tui.keymap import COMMANDS, Command
+
+LEFT_OUT = ("rows", "app.palette", "app.interrupt", "pane", "hosts.clear")
+
+
+class ConsoleCommands(Provider):
+    """The keymap's commands, as the palette wants them."""
+
+    async def discover(self) -> Hits:
+        """Offer all commands before anything is typed."""
+        for command in _offered():
+            yield DiscoveryHit(
+                _name(command), partial(self.screen.run_action, command.action), help=_help(command)
+            )
+
+    async def search(self, query: str) -> Hits:
+        """Offer the commands whose name matches."""
+        matcher = self.matcher(query)
+        for command in _offered():
+            score = matcher.match(_name(command))
+            if score > 0:
+                yield Hit(
+                    score,
+                    matcher.highlight(_name(command)),
+                    partial(self.screen.run_action, command.action),
+                    help=_help(command),
+                )
+
+
+def _offered() -> Iterable[Command]:
+    return (one for one in COMMANDS if one.id not in LEFT_OUT and one.area not in LEFT_OUT)
+
+
+def _name(command: Command) -> str:
+    return f"{command.area}: {command.label}"
+
+
+def _help(command: Command) -> str:
+    return f"{command.tooltip}  ({command.key_text})"
