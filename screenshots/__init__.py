@@ -1,0 +1,1 @@
+"""Pictures of the console, drawn from a pipeline that never changes."""

@@ -1,0 +1,125 @@
+"""The scenes: which pipeline, which keys, which size."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from textual.pilot import Pilot
+
+from natsconsole.domain.receivers import PartitionStatus
+from natsconsole.domain.snapshots import ConsumerTotals
+from screenshots.demo_data import LINK, NOW, hosts, lines_of, marks_of, pipeline, receiver
+from screenshots.picture import picture_of, text_of, until
+from tests.support.fake_gateway import FakeDemo, FakeGateway
+
+
+async def _nothing(_pilot: Pilot[None], _gateway: FakeGateway) -> None:
+    """Only look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One picture."""
+
+    name: str
+    gateway: Callable[[], FakeGateway]
+    size: tuple[int, int] = (140, 40)
+    act: Callable[[Pilot[None], FakeGateway], Awaitable[None]] = _nothing
+    demo: Callable[[], FakeDemo] = FakeDemo
+
+
+def flowing() -> FakeGateway:
+    """All is well."""
+    shown = pipeline()
+    return FakeGateway(shown.home, link=LINK, lines=shown.lines, marks=shown.marks)
+
+
+def withholding() -> FakeGateway:
+    """The receiver does not acknowledge: messages come again and again."""
+    shown = pipeline()
+    rows = tuple(
+        replace(row, unacked=min(6, row.lag_messages * 2), redelivered=place % 3)
+        for place, row in enumerate(hosts(lag_factor=3.0))
+    )
+    home = replace(
+        shown.home,
+        hosts=rows,
+        lag_messages=1_204,
+        lag_seconds=13.0,
+        totals=ConsumerTotals(outstanding_acks=400, max_ack_pending=400, redelivered=212),
+        receivers=(receiver(answer="withhold", unacked=400, redelivered=612),),
+    )
+    lines = {"web-02": lines_of("web-02", gap=0.9), "web-06": lines_of("web-06", gap=0.6)}
+    marks = {
+        "web-02": marks_of("web-02", lines["web-02"], stored=5, unacked=22, again=9, age=0.42),
+        "web-06": marks_of("web-06", lines["web-06"], stored=9, unacked=18, again=6, age=0.5),
+    }
+    return FakeGateway(
+        home, link=LINK, lines={**shown.lines, **lines}, marks={**shown.marks, **marks}
+    )
+
+
+def disk_full() -> FakeGateway:
+    """The disk is full: partition 3 holds what it has."""
+    shown = pipeline()
+    rows = tuple(
+        replace(row, state="held", lag_messages=row.lag_messages + 12, lag_seconds=4.2, unacked=9)
+        if row.partition == "3"
+        else row
+        for row in shown.home.hosts
+    )
+    status = receiver(
+        state="held",
+        reason="no space left on device",
+        held_since=NOW - 4,
+        held_messages=212,
+        unacked=212,
+        disk_free_bytes=0,
+        fault="disk-full",
+        partitions=tuple(
+            PartitionStatus(partition=part, state="held" if part == 3 else "running")
+            for part in range(4)
+        ),
+    )
+    home = replace(
+        shown.home,
+        hosts=rows,
+        lag_messages=1_204,
+        lag_seconds=4.2,
+        receivers=(status,),
+        totals=replace(shown.home.totals, outstanding_acks=212),
+    )
+    held = marks_of("api-04", shown.lines["api-04"], stored=4, unacked=13, age=0.3)
+    return FakeGateway(home, link=LINK, lines=shown.lines, marks={**shown.marks, "api-04": held})
+
+
+def disconnected() -> FakeGateway:
+    """The connection was lost 14 s ago."""
+    shown = pipeline()
+    home = replace(shown.home, taken=NOW - 15)
+    return FakeGateway(home, link=LINK, lines=shown.lines, marks=shown.marks)
+
+
+async def _lose_connection(pilot: Pilot[None], gateway: FakeGateway) -> None:
+    gateway.link = replace(LINK, state="lost", since=NOW - 14, error="connection reset by peer")
+    await until(pilot, lambda: "connection lost" in text_of(picture_of(pilot.app)))
+
+
+async def _open_help(pilot: Pilot[None], _gateway: FakeGateway) -> None:
+    await pilot.press("question_mark")
+
+
+async def _open_host(pilot: Pilot[None], _gateway: FakeGateway) -> None:
+    await pilot.press("enter")
+
+
+SCENES: tuple[Scene, ...] = (
+    Scene(name="home", gateway=flowing),
+    Scene(name="home-120x36", gateway=flowing, size=(120, 36)),
+    Scene(name="home-80x24", gateway=flowing, size=(80, 24)),
+    Scene(name="withhold", gateway=withholding),
+    Scene(name="disk-full", gateway=disk_full, act=_open_host),
+    Scene(name="connection-lost", gateway=disconnected, act=_lose_connection),
+    Scene(name="help", gateway=flowing, act=_open_help),
+)
