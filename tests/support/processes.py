@@ -16,3 +16,16 @@ def is_running(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True
+
+
+def processes_with(*words: str) -> list[int]:
+    """Every process but this one whose command line holds all these words."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            command = (entry / "cmdline").read_bytes()
+            if all(os.fsencode(word) in command for word in words):
+                found.append(int(entry.name))
+    return found

@@ -1,0 +1,97 @@
+"""The demo as its user sees it: on a real terminal, with real keys."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import processes_with
+from tests.support.terminal import Terminal
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "demo"
+
+
+@pytest.fixture
+async def terminal(directory: Path) -> AsyncIterator[Terminal]:
+    async with Terminal("natsconsole", "demo", "--dir", str(directory)) as opened:
+        yield opened
+
+
+def number_behind(terminal: Terminal, word: str) -> int:
+    found = re.search(rf"{word}\s+([\d,]+)", terminal.text)
+    return int(found[1].replace(",", "")) if found else -1
+
+
+def flowing(terminal: Terminal) -> Callable[[], bool]:
+    return lambda: (
+        terminal.shows("HOSTS 12", "● receiver-1 running") and terminal.text.count("✓") > 20
+    )
+
+
+async def test_every_key_does_what_it_says(terminal: Terminal, directory: Path) -> None:
+    await until(flowing(terminal), within=20, why="hosts and lines are shown")
+    assert "policy [explicit]" in terminal.text
+
+    terminal.press("a")
+    await until(lambda: terminal.shows("policy [all]"), within=10)
+    terminal.press("r")
+    await until(lambda: terminal.shows("answer [nak]"), within=10)
+    terminal.press("r")
+    await until(lambda: terminal.shows("answer [withhold]"), within=10)
+    await until(lambda: number_behind(terminal, "unacked") > 100, within=20, why="unacked climbs")
+    await until(
+        lambda: number_behind(terminal, "redelivered") > 0, within=30, why="ack wait passes"
+    )
+    terminal.press("r")
+    await until(lambda: terminal.shows("answer [ack]"), within=10)
+    await until(
+        lambda: (
+            number_behind(terminal, "unacked") < 50 and number_behind(terminal, "redelivered") == 0
+        ),
+        within=15,
+        why="both fall",
+    )
+
+    terminal.press("d")
+    await until(lambda: terminal.shows("◐ held", "disk full"), within=15)
+    terminal.press("d")
+    await until(lambda: not terminal.shows("◐"), within=15, why="it goes on by itself")
+
+    (before,) = processes_with(str(directory), "receive")
+    terminal.press("x")
+    await until(
+        lambda: processes_with(str(directory), "receive") not in ([], [before]),
+        within=15,
+        why="the receiver is started again",
+    )
+    await until(lambda: terminal.shows("● receiver-1 running"), within=15)
+    assert terminal.shows("lost 0", "doubled 0")
+
+    terminal.press("q")
+    assert await terminal.end() == 0
+    assert b"\x1b[?1049l" in terminal.raw[-400:], "the terminal is as it was"
+    assert processes_with(str(directory)) == []
+
+
+@pytest.mark.parametrize("how", ["hang-up", "SIGTERM"])
+async def test_nothing_is_left_behind(terminal: Terminal, directory: Path, how: str) -> None:
+    await until(flowing(terminal), within=20)
+    assert processes_with(str(directory))
+    if how == "hang-up":
+        terminal.hang_up()
+    else:
+        os.kill(terminal.pid, signal.SIGTERM)
+    await terminal.end()
+
+    await until(lambda: processes_with(str(directory)) == [], why="no process is left")

@@ -1,0 +1,99 @@
+"""A program on a real pseudo-terminal, its screen read by a terminal emulator."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from typing import Self
+
+import pyte
+
+
+class Terminal:
+    """A pseudo-terminal with one of our programs on it."""
+
+    def __init__(self, *arguments: str, columns: int = 140, rows: int = 40) -> None:
+        self.arguments = arguments
+        self.raw = b""
+        """Everything the program has sent."""
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._size = (rows, columns)
+        self._primary = -1
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def text(self) -> str:
+        """What is on the screen now."""
+        return "\n".join(self._screen.display)
+
+    def shows(self, *words: str) -> bool:
+        """Whether all of these are on the screen."""
+        text = self.text
+        return all(word in text for word in words)
+
+    def press(self, keys: str) -> None:
+        os.write(self._primary, keys.encode())
+
+    def hang_up(self) -> None:
+        """Close the terminal under the program, as a lost SSH connection does."""
+        asyncio.get_running_loop().remove_reader(self._primary)
+        os.close(self._primary)
+        self._primary = -1
+
+    async def end(self, *, within: float = 10.0) -> int:
+        """Wait for the program's end and return its exit code."""
+        assert self._process is not None
+        return await asyncio.wait_for(asyncio.to_thread(self._process.wait), within)
+
+    async def __aenter__(self) -> Self:
+        self._primary, secondary = os.openpty()
+        fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", *self._size, 0, 0))
+        environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        self._process = subprocess.Popen(  # noqa: ASYNC220 - it only forks
+            [sys.executable, "-m", *self.arguments],
+            stdin=secondary,
+            stdout=secondary,
+            stderr=secondary,
+            start_new_session=True,
+            env=environment,
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - what makes a hang-up arrive
+        )
+        os.close(secondary)
+        os.set_blocking(self._primary, False)
+        asyncio.get_running_loop().add_reader(self._primary, self._read)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+        if self._primary >= 0:
+            self.hang_up()
+
+    def _read(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            try:
+                data = os.read(self._primary, 65536)
+            except OSError:  # the other side is closed
+                asyncio.get_running_loop().remove_reader(self._primary)
+                return
+            self.raw += data
+            self._stream.feed(data)
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
