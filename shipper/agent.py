@@ -47,6 +47,16 @@ class Agent:
         """How many paths could not be shipped."""
         return self._reader.failures
 
+    @property
+    def log_count(self) -> int:
+        """How many logs are followed."""
+        return self._reader.log_count
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong now."""
+        return self._problems.sentences
+
     def stop(self) -> None:
         """Read no more, await what is in flight, and end."""
         self._stopping.set()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shipper.claims import Claims
-from shipper.discovery import LogPlace, NotALogError, open_log, shown
+from shipper.discovery import LogPlace, NotALogError, open_log, resolved, shown
 from shipper.fingerprint import HEAD_BYTES, Position, holds
 from shipper.rotation import Entry, older_generations, regular_files
 
@@ -97,7 +97,7 @@ class Chain:
         return None
 
     def _current(self) -> Entry | None:
-        target = self._place.path.resolve()
+        target = resolved(self._place.path)
         try:
             status = target.lstat()
         except (FileNotFoundError, NotADirectoryError):
@@ -107,13 +107,13 @@ class Chain:
         return Entry.of(target, status)
 
     def _generations(self) -> _Generations:
-        name = self._place.path.resolve().name
+        name = resolved(self._place.path).name
         entries = self._entries(lambda found: found.name.startswith(name))
         return _Generations(older_generations(name, entries), self._current())
 
     def _entries(self, is_wanted: Callable[[os.DirEntry[str]], bool]) -> list[Entry]:
         try:
-            return regular_files(self._place.path.resolve().parent, is_wanted)
+            return regular_files(resolved(self._place.path).parent, is_wanted)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return []
 

@@ -22,6 +22,7 @@ from shipper.wire import SourceRange
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x53484950
 _FILE_NAME = "checkpoint.sqlite"
+_MAGIC = b"SQLite format 3\0"
 
 
 class CheckpointError(Exception):
@@ -83,7 +84,7 @@ class Checkpoint:
                 raise CheckpointError(
                     f"cannot use the state {str(self._path)!r}: {error}"
                 ) from None
-            raise self._damaged(str(error)) from None
+            raise _damaged(self._path, str(error)) from None
         except CheckpointError:
             self.close()
             raise
@@ -101,7 +102,7 @@ class Checkpoint:
                 for path, record in rows
             }
         except (sqlite3.DatabaseError, msgspec.MsgspecError, TypeError) as error:
-            raise self._damaged(str(error)) from None
+            raise _damaged(self._path, str(error)) from None
 
     def save(self, records: Iterable[tuple[Path, LogRecord]]) -> None:
         """Write records durably, all or none.
@@ -139,7 +140,7 @@ class Checkpoint:
         (application,) = database.execute("PRAGMA application_id").fetchone()
         (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if tables and application != _APPLICATION_ID:
-            raise self._damaged("it is no shipper's state")
+            raise _damaged(self._path, "it is no shipper's state")
         if version > SCHEMA_VERSION:
             raise CheckpointError(
                 f"the state {str(self._path)!r} was written by a newer version; "
@@ -150,7 +151,7 @@ class Checkpoint:
         if tables:
             (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
-                raise self._damaged(verdict)
+                raise _damaged(self._path, verdict)
             return
         database.executescript(
             f"""
@@ -160,12 +161,6 @@ class Checkpoint:
             PRAGMA user_version = {SCHEMA_VERSION};
             COMMIT;
             """
-        )
-
-    def _damaged(self, reason: str) -> CheckpointError:
-        return CheckpointError(
-            f"the state {str(self._path)!r} is damaged ({reason}); restore it, "
-            "or move it away to ship every file again from its start"
         )
 
     def _unlock(self) -> None:
@@ -193,5 +188,15 @@ def _make_private(path: Path) -> None:
         if os.fstat(file).st_uid != os.geteuid():
             raise CheckpointError(f"the state {str(path)!r} belongs to another user")
         os.fchmod(file, 0o600)
+        start = os.pread(file, len(_MAGIC), 0)
+        if start and start != _MAGIC:
+            raise _damaged(path, "it is no database")
     finally:
         os.close(file)
+
+
+def _damaged(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"the state {str(path)!r} is damaged ({reason}); restore it, "
+        "or move it away to ship every file again from its start"
+    )

@@ -6,11 +6,12 @@ file of the machine shipped by a link to it.
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,9 +48,20 @@ class Pattern:
         absolute = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - keeps globs
         path = Path(absolute)
         if not glob.has_magic(absolute) or path.exists():
-            return cls(text=absolute, root=path.resolve().parent, is_glob=False)
+            return cls(text=absolute, root=resolved(path).parent, is_glob=False)
         fixed = next(i for i, part in enumerate(path.parts) if glob.has_magic(part))
-        return cls(text=absolute, root=Path(*path.parts[:fixed]).resolve(), is_glob=True)
+        return cls(text=absolute, root=resolved(Path(*path.parts[:fixed])), is_glob=True)
+
+    def matches(self, path: Path) -> bool:
+        """Tell whether it stands for a path, which need not exist."""
+        if not self.is_glob:
+            return path == Path(self.text)
+        wanted = Path(self.text).parts
+        if "**" in wanted:
+            return fnmatch.fnmatchcase(str(path), self.text)
+        return len(wanted) == len(path.parts) and all(
+            fnmatch.fnmatchcase(part, want) for part, want in zip(path.parts, wanted, strict=True)
+        )
 
     def paths(self) -> Iterator[Path]:
         """Yield what there is now. A path stands for itself, also before it exists."""
@@ -72,10 +84,20 @@ class Found:
     """By log, what else was matched and was rotated away from it: no logs of their own."""
 
 
-def find_logs(patterns: Iterable[Pattern]) -> Found:
-    """Look for logs."""
+def find_logs(patterns: Sequence[Pattern], known: Iterable[Path] = ()) -> Found:
+    """Look for logs.
+
+    Args:
+        patterns: what to look for.
+        known: logs that a pattern may stand for although they have no file of that name now,
+            because it was rotated away and no other was made yet.
+    """
     roots: dict[Path, Path] = {}
     fixed = set()
+    for path in known:
+        for pattern in patterns:
+            if pattern.matches(path):
+                roots.setdefault(path, pattern.root)
     for pattern in patterns:
         for path in pattern.paths():
             roots.setdefault(path, pattern.root)
@@ -133,7 +155,7 @@ def open_log(path: Path, root: Path) -> int:
         NotALogError: it is no regular file, or a link leads out of ``root``.
         OSError: it cannot be opened.
     """
-    target = path.resolve(strict=True)
+    target = resolved(path, strict=True)
     if not target.is_relative_to(root):
         raise NotALogError(f"{shown(path)} leads out of {shown(root)}")
     if not stat.S_ISREG(target.lstat().st_mode):
@@ -144,6 +166,11 @@ def open_log(path: Path, root: Path) -> int:
         os.close(file)
         raise NotALogError(f"{shown(path)} is no regular file")
     return file
+
+
+def resolved(path: Path, *, strict: bool = False) -> Path:
+    """Return where a path leads; a loop of links is an `OSError`, as any other dead end."""
+    return Path(os.path.realpath(path, strict=strict))
 
 
 class NotALogError(Exception):

@@ -117,7 +117,6 @@ class LogFile:
         self.read = batch.source.end
         self.lines += batch.payload.count(b"\n")
         self._stuck_at = -1
-        self.unread_since = time.monotonic()
 
     def acknowledge(self, batch: Batch) -> None:
         """Count a batch as stored in the stream."""

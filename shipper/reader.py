@@ -106,6 +106,11 @@ class Reader:
         self._unrecorded: list[tuple[SourceLog, Batch]] = []
         self._is_unsaved = False
 
+    @property
+    def log_count(self) -> int:
+        """How many logs are followed."""
+        return len(self._logs)
+
     def turn(self, news: News) -> Harvest:
         """Take the news, read what is due, record it, and return what is to be published."""
         self._take(news)
@@ -227,7 +232,8 @@ class Reader:
     # Finding logs.
 
     def _scan(self) -> None:
-        found = find_logs(self._following.patterns)
+        known = () if self._scans else self._records
+        found = find_logs(self._following.patterns, known)
         new = [path for path in found.logs if path not in self._logs]
         # Those known from before come first: they say whose the other files are.
         for path in sorted(new, key=lambda path: path not in self._records):
