@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual import events
-from textual.reactive import reactive
+from textual.reactive import var
 
 from natsconsole.tui.drawing import Line, OneLine
 from natsconsole.tui.keymap import COMMANDS, Command
@@ -16,9 +16,9 @@ LAST = ("app.help", "app.quit")
 class KeyBar(OneLine):
     """Keys and what they do; those that cannot act now are faint."""
 
-    refused: reactive[frozenset[str]] = reactive(frozenset(), repaint=False)
+    refused: var[frozenset[str]] = var(frozenset())
     """Ids of commands that would be refused now."""
-    absent: reactive[frozenset[str]] = reactive(frozenset(), repaint=False)
+    absent: var[frozenset[str]] = var(frozenset())
     """Ids of commands that do not exist here."""
 
     def watch_refused(self) -> None:

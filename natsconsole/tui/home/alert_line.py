@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textual.reactive import reactive
+from textual.reactive import var
 
 from natsconsole.domain.alerts import Alert, Severity
 from natsconsole.tui.drawing import Ink, Line, OneLine
@@ -29,8 +29,8 @@ class Notice:
 class AlertLine(OneLine):
     """The worst alert in full, and how many there are beside it."""
 
-    alerts: reactive[tuple[Alert, ...]] = reactive((), repaint=False)
-    notice: reactive[Notice | None] = reactive(None, repaint=False)
+    alerts: var[tuple[Alert, ...]] = var(())
+    notice: var[Notice | None] = var(None)
 
     def watch_alerts(self) -> None:
         """Show the newest."""

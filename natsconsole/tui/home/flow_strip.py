@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textual.reactive import reactive
+from textual.reactive import var
 
 from natsconsole.domain.snapshots import EMPTY_HOME, Flow, HomeSnapshot
 from natsconsole.tui.drawing import Ink, Line, OneLine
@@ -47,7 +47,7 @@ FORMS = (
 class FlowStrip(OneLine):
     """The pipeline's totals."""
 
-    home: reactive[HomeSnapshot] = reactive(EMPTY_HOME, repaint=False)
+    home: var[HomeSnapshot] = var(EMPTY_HOME)
 
     def watch_home(self) -> None:
         """Show the newest totals."""

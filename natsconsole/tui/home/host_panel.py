@@ -7,7 +7,7 @@ from dataclasses import replace
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Input
 
 from natsconsole.domain.snapshots import EMPTY_HOME, HomeSnapshot
@@ -22,11 +22,11 @@ PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]*"
 class HostTitle(OneLine):
     """How many hosts are shown, of how many, in which order."""
 
-    shown: reactive[int] = reactive(0, repaint=False)
-    total: reactive[int] = reactive(0, repaint=False)
-    order: reactive[HostOrder] = reactive(HostOrder(), repaint=False)
+    shown: var[int] = var(0)
+    total: var[int] = var(0)
+    order: var[HostOrder] = var(HostOrder())
 
-    is_filtering: reactive[bool] = reactive(False, repaint=False)
+    is_filtering: var[bool] = var(False)
 
     def watch_is_filtering(self) -> None:
         """Make room for what is typed."""
@@ -64,8 +64,8 @@ class HostTitle(OneLine):
 class HostPanel(Vertical):
     """The table of hosts with what belongs to it."""
 
-    home: reactive[HomeSnapshot] = reactive(EMPTY_HOME)
-    order: reactive[HostOrder] = reactive(HostOrder())
+    home: var[HomeSnapshot] = var(EMPTY_HOME)
+    order: var[HostOrder] = var(HostOrder())
 
     title = getters.query_one(HostTitle)
     rows = getters.query_one(HostRows)

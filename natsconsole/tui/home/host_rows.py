@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from textual import events
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.strip import Strip
 
 from natsconsole.domain.snapshots import HostRow, HostState
@@ -40,7 +40,7 @@ def name_width(width: int) -> int:
 class HostHeader(OneLine):
     """The columns' names, with the mark of the order."""
 
-    order: reactive[HostOrder] = reactive(HostOrder(), repaint=False)
+    order: var[HostOrder] = var(HostOrder())
 
     def watch_order(self) -> None:
         """Draw the mark where it belongs now."""
@@ -67,10 +67,10 @@ class HostRows(VirtualRows):
 
         host: str
 
-    rows: reactive[tuple[HostRow, ...]] = reactive((), repaint=False)
-    empty_text: reactive[str] = reactive("", repaint=False)
-    cursor: reactive[int] = reactive(0, repaint=False)
-    opened: reactive[tuple[str, ...]] = reactive((), repaint=False)
+    rows: var[tuple[HostRow, ...]] = var(())
+    empty_text: var[str] = var("")
+    cursor: var[int] = var(0)
+    opened: var[tuple[str, ...]] = var(())
     """The hosts whose lines are shown."""
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.strip import Strip
 from textual.timer import Timer
 
@@ -41,10 +41,10 @@ class LineView(VirtualRows):
 
         view: LineView
 
-    marks: reactive[HostMarks] = reactive(HostMarks(), repaint=False)
-    now: reactive[float] = reactive(0.0, repaint=False)
-    follows: reactive[bool] = reactive(True, repaint=False)
-    empty_text: reactive[str] = reactive("", repaint=False)
+    marks: var[HostMarks] = var(HostMarks())
+    now: var[float] = var(0.0)
+    follows: var[bool] = var(True)
+    empty_text: var[str] = var("")
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.reactive import reactive
+from textual.reactive import var
 
 from natsconsole.domain.snapshots import HostRow
 from natsconsole.tui.drawing import Line, OneLine
@@ -16,11 +16,11 @@ from natsconsole.tui.home.line_view import LineView
 class PaneTitle(OneLine):
     """Whose lines these are, how the host is, what waits below."""
 
-    host: reactive[str] = reactive("", repaint=False)
-    row: reactive[HostRow | None] = reactive(None, repaint=False)
-    follows: reactive[bool] = reactive(True, repaint=False)
-    unseen: reactive[int] = reactive(0, repaint=False)
-    is_active: reactive[bool] = reactive(False, repaint=False)
+    host: var[str] = var("")
+    row: var[HostRow | None] = var(None)
+    follows: var[bool] = var(True)
+    unseen: var[int] = var(0)
+    is_active: var[bool] = var(False)
 
     def watch_host(self) -> None:
         """Name the host."""
@@ -64,10 +64,10 @@ class PaneTitle(OneLine):
 class LogPane(Vertical):
     """One host's lines with their title."""
 
-    host: reactive[str] = reactive("")
-    row: reactive[HostRow | None] = reactive(None)
-    now: reactive[float] = reactive(0.0)
-    is_active: reactive[bool] = reactive(False)
+    host: var[str] = var("")
+    row: var[HostRow | None] = var(None)
+    now: var[float] = var(0.0)
+    is_active: var[bool] = var(False)
 
     title = getters.query_one(PaneTitle)
     view = getters.query_one(LineView)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual.reactive import reactive
+from textual.reactive import var
 
 from natsconsole.domain.receivers import ReceiverState, ReceiverStatus
 from natsconsole.domain.snapshots import EMPTY_HOME, HomeSnapshot
@@ -24,9 +24,9 @@ LEVELS = 5
 class ReceiverBar(OneLine):
     """One receiver, in one line."""
 
-    home: reactive[HomeSnapshot] = reactive(EMPTY_HOME, repaint=False)
-    change: reactive[Change | None] = reactive(None, repaint=False)
-    restarts: reactive[int] = reactive(0, repaint=False)
+    home: var[HomeSnapshot] = var(EMPTY_HOME)
+    change: var[Change | None] = var(None)
+    restarts: var[int] = var(0)
 
     def watch_home(self) -> None:
         """Show its newest state."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from textual import on
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.screen import Screen
 from textual.worker import Worker
 
@@ -32,9 +32,9 @@ class ReceiverKeys(Screen[None]):
 
     BINDINGS = bindings("receiver")
 
-    home: reactive[HomeSnapshot] = reactive(EMPTY_HOME)
-    link: reactive[Link] = reactive(Link())
-    change: reactive[Change | None] = reactive(None)
+    home: var[HomeSnapshot] = var(EMPTY_HOME)
+    link: var[Link] = var(Link())
+    change: var[Change | None] = var(None)
     """What is under way."""
 
     def __init__(self, gateway: Gateway, demo: DemoControls | None) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.reactive import reactive
+from textual.reactive import var
 
 from natsconsole.domain.alerts import alerts
 from natsconsole.domain.lines import HostMarks
@@ -49,9 +49,9 @@ class HomeScreen(ReceiverKeys):
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-tall")]
     AUTO_FOCUS = "#hosts"
 
-    now: reactive[float] = reactive(0.0)
-    stale_seconds: reactive[float | None] = reactive(None)
-    restarts: reactive[int] = reactive(0)
+    now: var[float] = var(0.0)
+    stale_seconds: var[float | None] = var(None)
+    restarts: var[int] = var(0)
 
     alert_line = getters.query_one(AlertLine)
     panel = getters.query_one(HostPanel)

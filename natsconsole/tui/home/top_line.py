@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual.reactive import reactive
+from textual.reactive import var
 
 from natsconsole.domain.snapshots import Link
 from natsconsole.tui.drawing import Line, OneLine
@@ -14,9 +14,9 @@ NAME = "natsconsole"
 class TopLine(OneLine):
     """Connection, round trip, right to change, clock."""
 
-    link: reactive[Link] = reactive(Link(), repaint=False)
-    now: reactive[float] = reactive(0.0, repaint=False)
-    stale_seconds: reactive[float | None] = reactive(None, repaint=False)
+    link: var[Link] = var(Link())
+    now: var[float] = var(0.0)
+    stale_seconds: var[float | None] = var(None)
     """How old the data is, where that is older than it should be."""
 
     def __init__(self, title: str, *, is_read_only: bool) -> None:
