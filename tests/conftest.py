@@ -13,12 +13,14 @@ import pytest_asyncio
 from shipper.connection import Connection, ConnectionOptions
 from tests.support.nats_server import NatsServer
 
+_SCREEN = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM")
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of whoever runs the tests out of them."""
     for name in list(os.environ):
-        if name.startswith(("NATS_", "NATSCONSOLE_", "SHIPPER_")):
+        if name.startswith(("NATS_", "NATSCONSOLE_", "SHIPPER_")) or name in _SCREEN:
             monkeypatch.delenv(name)
 
 

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field, replace
 from natsconsole.receiver.archive import Archive
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.file_names import log_path
-from natsconsole.receiver.ledger import Ledger, LogEntry, PartitionCommit, PartitionEntry, Span
+from natsconsole.receiver.ledger import (
+    Ledger,
+    LedgerWriteError,
+    LogEntry,
+    PartitionCommit,
+    PartitionEntry,
+    Span,
+)
 from shipper.wire import SourceRange, as_lines
 
 LogKey = tuple[str, str]
@@ -92,24 +99,49 @@ class Committer:
         stuck = self._cut_left_overs()
         if stuck is not None:
             return [stuck] * len(batches)
-        drafts: list[_Draft] = []
-        results: list[OSError | None] = []
-        for batch in batches:
-            draft = _Draft(batch, self._length_of, self._now())
-            try:
-                for path, data in draft.appends():
-                    self._archive.append(path, data)
-            except OSError as error:
-                results.append(self._take_back([draft]) or error)
-            else:
-                results.append(None)
-                drafts.append(draft)
-        failure = self._make_durable(drafts)
+        drafts = [_Draft(batch, self._now()) for batch in batches]
+        results = self._adopt_new_files(drafts)
+        for place, draft in enumerate(drafts):
+            results[place] = results[place] or self._write(draft)
+        written = [draft for draft, found in zip(drafts, results, strict=True) if found is None]
+        failure = self._make_durable(written)
         if failure is not None:
             return [found or failure for found in results]
-        for draft in drafts:
+        for draft in written:
             draft.accept()
         return results
+
+    def _adopt_new_files(self, drafts: Sequence[_Draft]) -> list[OSError | None]:
+        """Record the length of every file that is written to for the first time.
+
+        Without it a crash between write and commit would leave bytes in a file of which the
+        ledger knows nothing, and such a file is never cut.
+        """
+        results: list[OSError | None] = []
+        unknown: dict[str, int] = {}
+        for draft in drafts:
+            try:
+                lengths = {path: self._length_of(path) for path in draft.new_paths}
+            except OSError as error:
+                results.append(error)
+            else:
+                draft.lengths_before |= lengths
+                unknown |= {p: size for p, size in lengths.items() if not self._ledger.knows(p)}
+                results.append(None)
+        if unknown:
+            try:
+                self._ledger.adopt(unknown)
+            except LedgerWriteError as error:
+                return [found or error for found in results]
+        return results
+
+    def _write(self, draft: _Draft) -> OSError | None:
+        try:
+            for path, data in draft.appends:
+                self._archive.append(path, data)
+        except OSError as error:
+            return self._take_back([draft]) or error
+        return None
 
     def _make_durable(self, drafts: Sequence[_Draft]) -> OSError | None:
         try:
@@ -118,8 +150,6 @@ class Committer:
             new = self._ledger.commit([draft.to_commit() for draft in drafts]) if drafts else {}
         except OSError as error:
             return self._take_back(drafts) or error
-        except Exception as error:  # noqa: BLE001 - sqlite3 reports a full disk its own way
-            return self._take_back(drafts) or OSError(f"ledger: {error}")
         for draft in drafts:
             draft.name_new_logs(new)
         return None
@@ -159,16 +189,21 @@ class Committer:
 class _Draft:
     """One batch on its way to disk: nothing of it counts until it is accepted."""
 
-    def __init__(self, batch: Batch, length_of: Callable[[str], int], now: float) -> None:
+    def __init__(self, batch: Batch, now: float) -> None:
         self._batch = batch
-        self._length_of = length_of
-        self._now = now
         self._logs: dict[LogKey, LogEntry] = {}
-        self._lengths: dict[str, int] = {}
-        self.lengths_before: dict[str, int] = {}
+        self.appends = self._plan(now)
+        """What to append to which file, each file once, in order."""
+        self.lengths_before = {
+            path: batch.logs.lengths[path] for path, _ in self.appends if path in batch.logs.lengths
+        }
 
-    def appends(self) -> list[tuple[str, bytes]]:
-        """Return what to append to which file, each file once, in order."""
+    @property
+    def new_paths(self) -> list[str]:
+        """Files whose length this partition does not know yet."""
+        return [path for path, _ in self.appends if path not in self._batch.logs.lengths]
+
+    def _plan(self, now: float) -> list[tuple[str, bytes]]:
         pieces: dict[str, list[bytes]] = {}
         for key, sequences in self._batch.refused.items():
             entry = self._entry(key)
@@ -178,19 +213,15 @@ class _Draft:
             data, entry = _take(entry, delivery)
             if data:
                 pieces.setdefault(entry.path, []).append(data)
-                entry = replace(entry, written_at=self._now)
+                entry = replace(entry, written_at=now)
             self._logs[entry.host, entry.name] = entry
-        appends = [(path, b"".join(parts)) for path, parts in pieces.items()]
-        for path, data in appends:
-            before = self._batch.logs.lengths.get(path)
-            self.lengths_before[path] = before = self._length_of(path) if before is None else before
-            self._lengths[path] = before + len(data)
-        return appends
+        return [(path, b"".join(parts)) for path, parts in pieces.items()]
 
     def to_commit(self) -> PartitionCommit:
         """Return what the ledger is to record."""
         highest = max((delivery.sequence for delivery in self._batch.deliveries), default=0)
         self._committed = max(highest, self._batch.logs.committed or 0)
+        self._lengths = {path: self.lengths_before[path] + len(data) for path, data in self.appends}
         return PartitionCommit(
             partition=self._batch.logs.partition,
             committed=self._committed,

@@ -7,9 +7,10 @@ tells a repeat from a message that was refused before.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,10 @@ CREATE TABLE log (
 
 class LedgerError(Exception):
     """The ledger cannot be used. The text is one line with the mend."""
+
+
+class LedgerWriteError(OSError):
+    """The ledger could not be written, as on a full disk. It is as it was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,14 +229,25 @@ class Ledger:
         found = self._db.execute("SELECT 1 FROM file WHERE path = ?", (path,)).fetchone()
         return found is not None
 
+    def adopt(self, lengths: Mapping[str, int]) -> None:
+        """Record files as they are before our first write to them, durably.
+
+        Raises:
+            LedgerWriteError: nothing was recorded.
+        """
+        with self._transaction():
+            self._db.executemany("INSERT OR IGNORE INTO file VALUES (?, ?)", lengths.items())
+
     def commit(self, commits: Iterable[PartitionCommit]) -> dict[tuple[int, str, str], int]:
         """Record what is synced to disk, durably, in one transaction.
 
         Returns the ids of logs that are new, by partition, host and name.
+
+        Raises:
+            LedgerWriteError: nothing was recorded.
         """
         new: dict[tuple[int, str, str], int] = {}
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             for part in commits:
                 self._db.execute(
                     "INSERT INTO progress VALUES (?, ?, ?) ON CONFLICT DO UPDATE "
@@ -249,11 +265,24 @@ class Ledger:
                         row = (self._epoch, part.partition, log.host, log.name, *_row(log))
                         (id_,) = self._db.execute(_INSERT, row).fetchone()
                         new[part.partition, log.host, log.name] = id_
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
         return new
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise LedgerWriteError(None, f"the ledger cannot be written: {error}") from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     def close(self) -> None:
         self._db.close()

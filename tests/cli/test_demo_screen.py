@@ -12,7 +12,6 @@ import pytest
 
 from tests.support.processes import processes_with
 from tests.support.terminal import Terminal
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -40,22 +39,24 @@ def flowing(terminal: Terminal) -> Callable[[], bool]:
 
 
 async def test_every_key_does_what_it_says(terminal: Terminal, directory: Path) -> None:
-    await until(flowing(terminal), within=20, why="hosts and lines are shown")
+    await terminal.until(flowing(terminal), within=20, why="hosts and lines are shown")
     assert "policy [explicit]" in terminal.text
 
     terminal.press("a")
-    await until(lambda: terminal.shows("policy [all]"), within=10)
+    await terminal.until(lambda: terminal.shows("policy [all]"), within=10)
     terminal.press("r")
-    await until(lambda: terminal.shows("answer [nak]"), within=10)
+    await terminal.until(lambda: terminal.shows("answer [nak]"), within=10)
     terminal.press("r")
-    await until(lambda: terminal.shows("answer [withhold]"), within=10)
-    await until(lambda: number_behind(terminal, "unacked") > 100, within=20, why="unacked climbs")
-    await until(
+    await terminal.until(lambda: terminal.shows("answer [withhold]"), within=10)
+    await terminal.until(
+        lambda: number_behind(terminal, "unacked") > 100, within=20, why="unacked climbs"
+    )
+    await terminal.until(
         lambda: number_behind(terminal, "redelivered") > 0, within=30, why="ack wait passes"
     )
     terminal.press("r")
-    await until(lambda: terminal.shows("answer [ack]"), within=10)
-    await until(
+    await terminal.until(lambda: terminal.shows("answer [ack]"), within=10)
+    await terminal.until(
         lambda: (
             number_behind(terminal, "unacked") < 50 and number_behind(terminal, "redelivered") == 0
         ),
@@ -64,18 +65,18 @@ async def test_every_key_does_what_it_says(terminal: Terminal, directory: Path) 
     )
 
     terminal.press("d")
-    await until(lambda: terminal.shows("◐ held", "disk full"), within=15)
+    await terminal.until(lambda: terminal.shows("◐ held", "disk full"), within=15)
     terminal.press("d")
-    await until(lambda: not terminal.shows("◐"), within=15, why="it goes on by itself")
+    await terminal.until(lambda: not terminal.shows("◐"), within=15, why="it goes on by itself")
 
     (before,) = processes_with(str(directory), "receive")
     terminal.press("x")
-    await until(
+    await terminal.until(
         lambda: processes_with(str(directory), "receive") not in ([], [before]),
         within=15,
         why="the receiver is started again",
     )
-    await until(lambda: terminal.shows("● receiver-1 running"), within=15)
+    await terminal.until(lambda: terminal.shows("● receiver-1 running"), within=15)
     assert terminal.shows("lost 0", "doubled 0")
 
     terminal.press("q")
@@ -86,7 +87,7 @@ async def test_every_key_does_what_it_says(terminal: Terminal, directory: Path) 
 
 @pytest.mark.parametrize("how", ["hang-up", "SIGTERM"])
 async def test_nothing_is_left_behind(terminal: Terminal, directory: Path, how: str) -> None:
-    await until(flowing(terminal), within=20)
+    await terminal.until(flowing(terminal), within=20)
     assert processes_with(str(directory))
     if how == "hang-up":
         terminal.hang_up()
@@ -94,4 +95,4 @@ async def test_nothing_is_left_behind(terminal: Terminal, directory: Path, how: 
         os.kill(terminal.pid, signal.SIGTERM)
     await terminal.end()
 
-    await until(lambda: processes_with(str(directory)) == [], why="no process is left")
+    await terminal.until(lambda: processes_with(str(directory)) == [], within=5)

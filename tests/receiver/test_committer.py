@@ -143,6 +143,36 @@ def test_a_file_without_a_ledger_row_is_never_cut(disk: Disk) -> None:
     assert disk.content() == b"was here\na\n"
 
 
+def test_a_crash_before_the_first_commit_leaves_nothing_to_double(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(_commits: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(disk.ledger, "commit", crash)
+    with pytest.raises(KeyboardInterrupt):
+        disk.commit(message(1, b"a\n", start=0))
+    assert disk.content() == b"a\n"
+
+    again = disk.crash()
+    again.commit(message(1, b"a\n", start=0))
+    assert again.content() == b"a\n"
+
+
+def test_a_ledger_that_cannot_be_written_leaves_nothing_behind(disk: Disk) -> None:
+    disk.commit(message(1, b"a\n", start=0))
+    disk.ledger._db.execute("PRAGMA query_only = ON")
+    for payload in (message(2, b"b\n", start=2, line=1), message(3, b"x\n", host="new")):
+        failure = disk.commit(payload)
+        assert failure is not None
+        assert "ledger" in str(failure.strerror)
+    assert disk.content() == b"a\n"
+
+    disk.ledger._db.execute("PRAGMA query_only = OFF")
+    assert disk.commit(message(2, b"b\n", start=2, line=1)) is None
+    assert disk.content() == b"a\nb\n"
+
+
 def test_full_disk_leaves_nothing_behind_and_can_be_repeated(disk: Disk) -> None:
     disk.commit(message(1, b"a\n", start=0))
     batch = (message(2, b"long line\n", start=2, line=1),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ async def test_killed_receiver_leaves_identical_files(
     for _ in range(5):
         await program.start()
         before = _size(out)
-        await until(lambda before=before: _size(out) > before, within=10, why="lines are written")
+        await until(partial(_has_grown, out, before), within=10, why="lines are written")
         await asyncio.sleep(chance.uniform(0.0, 0.3))
         await program.kill()
     stop.set()
@@ -47,11 +48,7 @@ async def test_killed_receiver_leaves_identical_files(
     async with program:
         for source in sources:
             path = out / source.host / source.name
-            await until(
-                lambda path=path, source=source: path.read_bytes() == source.content,
-                within=20,
-                why=f"{source.host} is identical",
-            )
+            await until(partial(_holds, path, source), within=20, why=f"{source.host} is identical")
 
 
 async def test_sigterm_drains_and_exits_0(
@@ -91,6 +88,14 @@ async def test_exits_when_idle(
 
     assert code == 0, errors
     assert (tmp_path / "web1/app.log").read_bytes() == source.content
+
+
+def _holds(path: Path, source: Source) -> bool:
+    return path.read_bytes() == source.content
+
+
+def _has_grown(directory: Path, before: int) -> bool:
+    return _size(directory) > before
 
 
 def _size(directory: Path) -> int:

@@ -11,9 +11,12 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from typing import Self
 
 import pyte
+
+from tests.support.waiting import until
 
 
 class Terminal:
@@ -43,6 +46,13 @@ class Terminal:
         """Whether all of these are on the screen."""
         text = self.text
         return all(word in text for word in words)
+
+    async def until(self, condition: Callable[[], bool], *, within: float, why: str = "") -> None:
+        """Wait until the screen is as it should be; show it where it does not become so."""
+        try:
+            await until(condition, within=within, why=why)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.text}\n{self.raw[-200:]!r}") from None
 
     def press(self, keys: str) -> None:
         os.write(self._primary, keys.encode())
