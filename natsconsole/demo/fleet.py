@@ -28,6 +28,9 @@ TICK = 0.03
 """Seconds between writes: shorter than what a screen shows as jerks."""
 ROTATE_BYTES = 64 << 10
 """Small, so that in a demo of some minutes most hosts rotate."""
+ROTATE_SECONDS = 2.0
+"""Also the busiest log of a fast fleet keeps its name so long: as in life, a shipper that is just
+starting finds it under it."""
 _SPARE_FILES = 64
 
 
@@ -66,7 +69,11 @@ class Fleet:
 
     def _log(self, index: int) -> HostLog:
         if index not in self._logs:
-            self._logs[index] = HostLog(self._paths[index], rotate_bytes=self._rotate_bytes)
+            self._logs[index] = HostLog(
+                self._paths[index],
+                rotate_bytes=self._rotate_bytes,
+                rotate_seconds=ROTATE_SECONDS,
+            )
         return self._logs[index]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from pathlib import Path
 
 _NUMBER = re.compile(r"\.(\d+)")
@@ -15,11 +16,18 @@ _MOST_UNWRITTEN = 1 << 20
 
 
 class HostLog:
-    """A log that rotates by rename: ``x.log`` becomes ``x.log.000001``, then ``.000002``."""
+    """A log that rotates by rename: ``x.log`` becomes ``x.log.000001``, then ``.000002``.
 
-    def __init__(self, path: Path, *, rotate_bytes: int) -> None:
+    Args:
+        path: the file that is written.
+        rotate_bytes: it rotates once it is so long.
+        rotate_seconds: but not more often than this.
+    """
+
+    def __init__(self, path: Path, *, rotate_bytes: int, rotate_seconds: float = 0.0) -> None:
         self.path = path
         self._rotate_bytes = rotate_bytes
+        self._rotate_seconds = rotate_seconds
         self._unwritten = b""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._next_number = max((number for number, _ in rotated_files(path)), default=0) + 1
@@ -38,7 +46,8 @@ class HostLog:
                 count = os.write(self._file, self._unwritten)
                 self._size += count
                 self._unwritten = self._unwritten[count:]
-        if self._size >= self._rotate_bytes and not self._unwritten:
+        is_old = time.monotonic() - self._opened >= self._rotate_seconds
+        if is_old and self._size >= self._rotate_bytes and not self._unwritten:
             self._rotate()
 
     def close(self) -> None:
@@ -54,6 +63,7 @@ class HostLog:
 
     def _open(self) -> None:
         self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        self._opened = time.monotonic()
         self._size = os.fstat(self._file).st_size
         # A writer killed in mid-line has left a piece; the next line must not continue it.
         if self._size and os.pread(self._file, 1, self._size - 1) != b"\n":

@@ -208,7 +208,8 @@ class DemoPipeline:
             "--state": str(self.directory.shipper),
             "--server": self.url,
         }
-        pattern = f"{glob.escape(str(self.directory.hosts))}/*/*.log"
+        # Rotated files too: a busy log may rotate before the shipper first looks.
+        pattern = f"{glob.escape(str(self.directory.hosts))}/*/*.log*"
         return [*_python_module("shipper", options), pattern]
 
     def _receiver_command(self) -> list[str]:

@@ -27,6 +27,16 @@ def test_a_full_file_is_renamed_aside_with_the_next_number(tmp_path: Path) -> No
     assert content(path) == b"first line\nsecond line\n3\n"
 
 
+def test_a_young_file_is_not_rotated_however_long_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    log = HostLog(path, rotate_bytes=10, rotate_seconds=3600)
+
+    log.write(b"a line of many bytes\n" * 10)
+    log.close()
+
+    assert log_files(path) == [path]
+
+
 def test_numbers_go_on_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     for _ in range(3):
