@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from shipper.connection_flags import connection_flags
-from shipper.lifeline import watch_lifeline
 
 from natsconsole.cli.failures import failures_as_one_line
 from natsconsole.cli.quantities import Duration
@@ -21,9 +19,12 @@ from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy
 from natsconsole.receiver.consumers import ConsumerSettings
 from natsconsole.receiver.control import Control
 from natsconsole.receiver.ledger import LedgerError
-from natsconsole.receiver.receiver import Receiver, ReceiverConfig, ReceiverError, open_receiver
+from natsconsole.receiver.opening import ReceiverError, open_receiver
+from natsconsole.receiver.receiver import Receiver, ReceiverConfig
 from shipper.connection import Connection
+from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
+from shipper.lifeline import watch_lifeline
 
 SYNC_INTERVAL = 1.0
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,32}")

@@ -7,7 +7,6 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from datetime import datetime
 
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.rates import RateMeter
@@ -21,31 +20,23 @@ from natsconsole.domain.receivers import (
     PolicyRequest,
     ReceiverStatus,
 )
-from natsconsole.domain.snapshots import (
-    ConsumerTotals,
-    Flow,
-    HomeSnapshot,
-    HostRow,
-    HostState,
-    Link,
-)
+from natsconsole.domain.snapshots import ConsumerTotals, Flow, HomeSnapshot, Link
+from natsconsole.gateway.host_memory import HostMemory
 from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
 from natsconsole.gateway.jetstream import (
     STREAM_NOT_FOUND,
     ApiError,
     ConsumerInfo,
     JetStream,
-    StoredMessage,
     StreamInfo,
 )
 from natsconsole.gateway.log_stream import partitions_of, prefix_of
 from natsconsole.gateway.receivers import Receivers
+from natsconsole.gateway.stored_lines import lines_of
 from natsconsole.gateway.stream_reader import StreamReader
 from shipper.connection import Connection, ConnectionProblem, NotConnectedError
 from shipper.wire import HostPattern
 
-QUIET_AFTER = 10.0
-"""Seconds without a message after which a host counts as quiet."""
 LOOKUPS = 64
 """Hosts whose lag is looked up in one look at most: the others keep what was found before."""
 _LINES_BATCH = 256
@@ -67,7 +58,7 @@ class LiveGateway:
         self._rtt: float | None = None
         self._stored = RateMeter()
         self._written = RateMeter()
-        self._hosts: dict[str, _HostMemory] = {}
+        self._hosts: dict[str, HostMemory] = {}
 
     @property
     def link(self) -> Link:
@@ -112,7 +103,7 @@ class LiveGateway:
                 first=info.state.first_seq,
                 last=info.state.last_seq,
             )
-        return tuple(deque(_lines(messages), maxlen=limit))
+        return tuple(deque(lines_of(messages), maxlen=limit))
 
     async def lines_after(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
         """Return a host's lines behind a stream sequence: whole messages, about ``limit`` lines."""
@@ -120,7 +111,7 @@ class LiveGateway:
             messages = await self._reader.messages_from(
                 self._pattern.subject_of(host), sequence + 1, batch=min(limit, _LINES_BATCH)
             )
-        return tuple(_lines(messages))
+        return tuple(lines_of(messages))
 
     async def marks(self, hosts: Sequence[str]) -> Mapping[str, HostMarks]:
         """Return how far the lines of these hosts have come."""
@@ -195,7 +186,7 @@ class LiveGateway:
             if host is not None:
                 counts[host] = (subject, count)
         for host, (subject, count) in counts.items():
-            memory = self._hosts.setdefault(host, _HostMemory(subject))
+            memory = self._hosts.setdefault(host, HostMemory(subject))
             memory.note(subject, count, known.get(host), now)
         for gone in self._hosts.keys() - counts.keys():
             del self._hosts[gone]
@@ -276,90 +267,6 @@ class LiveGateway:
         }
 
 
-class _HostMemory:
-    """What was found of one host in earlier looks."""
-
-    def __init__(self, subject: str) -> None:
-        self.subject = subject
-        self.looked_up = 0.0
-        self._count = 0
-        self._seen: float | None = None
-        self._status: HostStatus | None = None
-        self._meter = RateMeter()
-        self._lag = 0
-        self._oldest: float | None = None
-        self._changed = True
-
-    @property
-    def written(self) -> int:
-        return self._status.written if self._status else 0
-
-    @property
-    def needs_look_up(self) -> bool:
-        """Whether anything was stored, or is behind, since the last look-up."""
-        return self._changed or self._lag > 0
-
-    def note(self, subject: str, count: int, status: HostStatus | None, now: float) -> None:
-        """Take the stream's count of the host's messages, and its receiver's view."""
-        self.subject = subject
-        if count != self._count:
-            if self._count or status is None:
-                self._seen = now
-            elif status.last_written:
-                self._seen = status.last_written
-            self._changed = True
-        self._count = count
-        self._status = status
-        self._meter.note(now, count)
-
-    def is_behind(self, oldest: StoredMessage | None, now: float) -> None:
-        """Take the oldest message that is stored and not written; None where there is none."""
-        self.looked_up = now
-        self._changed = False
-        self._lag = oldest.pending + 1 if oldest else 0
-        self._oldest = epoch_seconds(oldest.time) if oldest else None
-
-    def row(self, host: str, lines_per_message: float, now: float) -> HostRow:
-        status = self._status
-        if status is not None and status.written_messages:
-            lines_per_message = status.written_lines / status.written_messages
-        state: HostState = "live"
-        if status is not None and status.held:
-            state = "held"
-        elif self._seen is None or now - self._seen > QUIET_AFTER:
-            state = "quiet"
-        return HostRow(
-            host=host,
-            partition=str(status.partition) if status else _partition_token(self.subject, host),
-            state=state,
-            lines_per_second=self._meter.rate * lines_per_message,
-            lag_messages=self._lag,
-            lag_seconds=max(0.0, now - self._oldest) if self._oldest else 0.0,
-            unacked=status.unacked if status else 0,
-            redelivered=status.redelivered if status else 0,
-            last_seen_seconds=now - self._seen if self._seen else None,
-            messages=self._count,
-        )
-
-
-def epoch_seconds(text: str) -> float:
-    """Read JetStream's RFC 3339 times, whose fractions have up to nine digits."""
-    main, dot, rest = text.rstrip("Z").partition(".")
-    try:
-        seconds = datetime.fromisoformat(f"{main}+00:00").timestamp()
-    except ValueError:
-        return 0.0
-    return seconds + (float(f"0.{rest}") if dot and rest.isdigit() else 0.0)
-
-
-def _lines(messages: Sequence[StoredMessage]) -> Iterator[LogLine]:
-    for message in messages:
-        text = message.payload.decode("utf-8", "surrogateescape")
-        time_ = epoch_seconds(message.time)
-        for index, line in enumerate(text.removesuffix("\n").split("\n")):
-            yield LogLine(sequence=message.sequence, index=index, time=time_, text=line)
-
-
 def _totals(
     consumers: Sequence[ConsumerInfo], receivers: Sequence[ReceiverStatus]
 ) -> ConsumerTotals:
@@ -390,11 +297,6 @@ def _consumer_of(subject: str, by_filter: Mapping[str, ConsumerInfo]) -> Consume
 
 def _delivered(consumer: ConsumerInfo | None) -> int:
     return consumer.delivered.stream_seq if consumer else 0
-
-
-def _partition_token(subject: str, host: str) -> str:
-    before = subject.removesuffix(host).rstrip(".").split(".")
-    return before[-1] if before[-1].isdigit() else ""
 
 
 @contextlib.contextmanager

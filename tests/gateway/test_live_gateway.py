@@ -9,7 +9,8 @@ import pytest
 
 from natsconsole.domain.lines import Fate
 from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
-from natsconsole.gateway.live_gateway import LiveGateway, epoch_seconds
+from natsconsole.gateway.live_gateway import LiveGateway
+from natsconsole.gateway.stored_lines import epoch_seconds
 from natsconsole.receiver.control import Control
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection

@@ -9,7 +9,8 @@ import pytest
 from natsconsole.domain.receivers import UnackedRequest
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.receiver.ledger import LedgerError
-from natsconsole.receiver.receiver import Receiver, ReceiverError, RefusedError
+from natsconsole.receiver.opening import ReceiverError
+from natsconsole.receiver.receiver import Receiver, RefusedError
 from shipper.connection import Connection
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream, receiver_config, running

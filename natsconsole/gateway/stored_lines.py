@@ -1,0 +1,28 @@
+"""Stored messages as log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from natsconsole.domain.lines import LogLine
+from natsconsole.gateway.jetstream import StoredMessage
+
+
+def epoch_seconds(text: str) -> float:
+    """Read JetStream's RFC 3339 times, whose fractions have up to nine digits."""
+    main, dot, rest = text.rstrip("Z").partition(".")
+    try:
+        seconds = datetime.fromisoformat(f"{main}+00:00").timestamp()
+    except ValueError:
+        return 0.0
+    return seconds + (float(f"0.{rest}") if dot and rest.isdigit() else 0.0)
+
+
+def lines_of(messages: Sequence[StoredMessage]) -> Iterator[LogLine]:
+    """Split messages into their lines. Bytes that are not UTF-8 become surrogate escapes."""
+    for message in messages:
+        text = message.payload.decode("utf-8", "surrogateescape")
+        time_ = epoch_seconds(message.time)
+        for index, line in enumerate(text.removesuffix("\n").split("\n")):
+            yield LogLine(sequence=message.sequence, index=index, time=time_, text=line)
