@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import is_running
+from tests.support.processes import is_running, processes_with
 from tests.support.waiting import until
 
 DEMO = (sys.executable, "-m", "natsconsole", "demo")
@@ -39,24 +39,10 @@ async def start(*arguments: str, temporary: Path, **options: Any) -> Process:
     )
 
 
-def everything_below(root: Path) -> list[int]:
-    """Every process with ``root`` in its command line."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                command = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if os.fsencode(root) in command:
-                found.append(int(entry.name))
-    return found
-
-
 async def children_of(root: Path) -> list[int]:
     """Wait until watchdog, server, fleet, shipper and receiver run."""
-    await until(lambda: len(everything_below(root)) >= 5, within=10)
-    return everything_below(root)
+    await until(lambda: len(processes_with(str(root))) >= 5, within=10)
+    return processes_with(str(root))
 
 
 @pytest.mark.parametrize(
