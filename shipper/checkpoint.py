@@ -124,10 +124,6 @@ class Checkpoint:
                 self._database.execute("ROLLBACK")
             raise
 
-    def forget(self, path: Path) -> None:
-        """Drop a log's record."""
-        self._database.execute("DELETE FROM log WHERE path = ?", (os.fsencode(path),))
-
     def close(self) -> None:
         """Close the database and let another process have it."""
         with contextlib.suppress(sqlite3.Error):

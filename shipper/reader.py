@@ -34,11 +34,13 @@ BYTES_IN_HAND = 16 << 20
 """Bytes read and not acknowledged, over all logs."""
 BATCHES_AHEAD = 8
 """Batches of one log recorded in advance, so that a busy log does not wait for each sync."""
-POLL_SECONDS = 0.05
-SCAN_SECONDS = 1.0
-_POLL_SHARE = 10
+POLL_SECONDS = (0.05, 0.5)
+"""How often files are looked at, at best and at worst."""
+SCAN_SECONDS = (1.0, 10.0)
+"""How often new files are looked for."""
+_POLL_SHARE = 8
 _SCAN_SHARE = 20
-"""A sweep that takes long comes that many times its duration later: polling stays cheap."""
+"""What takes long is done again that many times its duration later, within those bounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ class Harvest:
     next_turn: float
     """When there is something to do again, by the monotonic clock."""
     is_drained: bool
-    """All that was there is read, acknowledged and recorded so."""
+    """With ``once``: all that was there is read, acknowledged and recorded so."""
 
 
 class Reader:
@@ -117,11 +119,12 @@ class Reader:
         now = time.monotonic()
         if now >= self._scan_at:
             self._scan()
-            self._scan_at = now + max(SCAN_SECONDS, _SCAN_SHARE * (time.monotonic() - now))
+            self._scan_at = now + _pause(SCAN_SECONDS, _SCAN_SHARE * (time.monotonic() - now))
         visited = self._due(news, now)
+        begun = time.monotonic()
         self._gather(visited, now)
         if len(visited) == len(self._logs):
-            self._poll_at = now + max(POLL_SECONDS, _POLL_SHARE * (time.monotonic() - now))
+            self._poll_at = now + _pause(POLL_SECONDS, _POLL_SHARE * (time.monotonic() - begun))
         is_recorded = self._save({*visited, *(log for log, _ in news.acked), *news.too_large})
         batches: tuple[tuple[SourceLog, Batch], ...] = ()
         if is_recorded:
@@ -130,8 +133,7 @@ class Reader:
         return Harvest(
             batches=batches,
             next_turn=min((self._poll_at, *self._lingering.values())),
-            is_drained=is_recorded
-            and not any(log.unread or log.in_hand for log in self._logs.values()),
+            is_drained=self._following.reading.once and is_recorded and self._is_drained(),
         )
 
     def finish(self, news: News) -> None:
@@ -140,6 +142,9 @@ class Reader:
         self._save(self._logs.values())
         for log in self._logs.values():
             log.close()
+
+    def _is_drained(self) -> bool:
+        return not any(log.in_hand or log.unread for log in self._logs.values())
 
     # What became of batches.
 
@@ -198,10 +203,12 @@ class Reader:
         path = log.place.path
         self._lingering.pop(log, None)
         try:
-            log.look(now)
+            is_quiet = not log.look(now)
+            self._problems.ended(path)
+            if is_quiet:
+                return
             if not log.in_hand and self._bytes < BYTES_IN_HAND:
                 self._keep(log, log.next_batch(self._limit_of(log), now))
-            self._problems.ended(path)
         except NotALogError as error:
             self._problems.started(path, f"refused {path}", f"{error}; not shipped")
         except OSError as error:
@@ -297,6 +304,11 @@ class Reader:
         del self._logs[log.place.path]
         self._limits.pop(log, None)
         log.close()
+
+
+def _pause(bounds: tuple[float, float], wanted: float) -> float:
+    shortest, longest = bounds
+    return min(longest, max(shortest, wanted))
 
 
 def _unreadable(path: Path, error: OSError) -> str:

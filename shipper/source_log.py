@@ -83,6 +83,7 @@ class SourceLog:
         self._retired: dict[tuple[int, int], Position] = {}
         self._look_again_at = 0.0
         self._is_path_there = True
+        self._path = os.fspath(place.path)
         try:
             if record is not None:
                 self._resume(record)
@@ -96,17 +97,17 @@ class SourceLog:
 
     # What the agent asks.
 
-    def look(self, now: float) -> None:
-        """See what was written, rotated, truncated or deleted.
+    def look(self, now: float) -> bool:
+        """See what was written, rotated, truncated or deleted; return whether anything is to do.
 
         Raises:
             NotALogError: something else than a file took the log's place.
             OSError: the file system fails.
         """
         if self._reading.once:
-            return
+            return True
         try:
-            status = self.place.path.stat()
+            status = os.stat(self._path)  # noqa: PTH116 - most of what a quiet log costs
         except (FileNotFoundError, NotADirectoryError):
             status = None
         self._is_path_there = status is not None
@@ -114,6 +115,8 @@ class SourceLog:
         is_same = newest and status and newest.key == (status.st_dev, status.st_ino)
         if newest and status and is_same:
             newest.measure(status, now)
+            if not newest.unread and len(self._files) == 1:
+                return False
         for file in self._files[:-1] if is_same else self._files:
             file.measure(os.fstat(file.file), now)
         if status and not is_same and now >= self._look_again_at:
@@ -123,6 +126,7 @@ class SourceLog:
             if file.unread < 0:
                 self._start_over(file)
         self._retire_quiet(now)
+        return True
 
     def next_batch(self, limit: int, now: float, *, only_full: bool = False) -> Batch | None:
         """Read the next message, oldest file first; None where there is none yet.
