@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from html import unescape
 
@@ -30,10 +31,13 @@ def text_of(picture: str) -> str:
     )
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 15) -> None:
     """Wait for a condition."""
-    for _ in range(round(seconds / 0.02)):
-        if condition():
-            return
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            break
         await pilot.pause(0.02)
+    else:
+        return
     raise TimeoutError("the console did not come to the state that was waited for")

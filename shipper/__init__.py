@@ -1,3 +1,3 @@
-"""Ships log files to JetStream. Also owns the wire contract and the connection both programs share."""
+"""Ships log files to JetStream; also owns the wire contract and connection both programs share."""
 
 __version__ = "0.1.0"

@@ -52,8 +52,11 @@ def _of_link(home: HomeSnapshot, link: Link, now: float) -> Iterator[Alert]:
 def _of_absence(home: HomeSnapshot, gone: str) -> Iterator[Alert]:
     if home.receivers:
         return
+    verb = "waits" if home.lag_messages == 1 else "wait"
     waiting = (
-        f"{_messages(home.lag_messages)} wait in the stream" if home.lag_messages else "none waits"
+        f"{_messages(home.lag_messages)} {verb} in the stream"
+        if home.lag_messages
+        else "no message waits"
     )
     if gone:
         yield Alert(severity="critical", sentence=f"{gone} is gone: {waiting}, nothing is lost")

@@ -17,8 +17,11 @@ def count(number: float) -> str:
 
 
 def tally(number: int) -> str:
-    """Return a small number in full, a large one scaled: at most 5 wide."""
-    return f"{number:,}" if abs(number) < 10_000 else scaled(number)
+    """Return a small number in full, a large one scaled and short, as 12k: at most 4 wide."""
+    if abs(number) < 1_000:
+        return f"{number}"
+    text = scaled(number)
+    return text if len(text) < 5 else f"{float(text[:-1]):.0f}{text[-1]}"
 
 
 def scaled(number: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 
 Area = Literal["receiver", "hosts", "pane", "rows", "app"]
 
@@ -224,7 +224,7 @@ def command(command_id: str) -> Command:
     return _BY_ID[command_id]
 
 
-def bindings(*areas: Area) -> list[BindingType]:
+def bindings(*areas: Area) -> list[Binding]:
     """Return the bindings of these areas, in the table's order."""
     return [
         Binding(

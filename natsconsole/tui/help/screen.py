@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from natsconsole.tui.drawing import Line
 from natsconsole.tui.help.signs import HOSTS, LINES, TOTALS, Sign
-from natsconsole.tui.keymap import COMMANDS, Command
+from natsconsole.tui.keymap import COMMANDS, Command, bindings
 from natsconsole.tui.virtual_rows import VirtualRows
 
 AREAS = {
@@ -93,7 +93,10 @@ class HelpScreen(ModalScreen[None]):
     """What is to be known to read Home and to work it."""
 
     CSS_PATH = "screen.tcss"
-    BINDINGS = [Binding("escape,question_mark,f1,enter", "dismiss", "back")]
+    BINDINGS = [
+        Binding("escape,question_mark,f1,enter", "dismiss", "back"),
+        *(one for one in bindings("app") if one.action == "app.quit"),
+    ]
 
     def compose(self) -> ComposeResult:
         """Show the rows in a box over what was there."""

@@ -26,6 +26,8 @@ class Form:
     out_unit: str = "lines/s"
     lag_unit: str = " msgs"
     redelivered: str = "redelivered"
+    unacked: str = "unacked"
+    dot: str = " · "
     names_doubled: bool = True
     names_redelivered: bool = True
 
@@ -40,7 +42,7 @@ FORMS = (
     Form(gap=2, spark=0, in_unit="/s", out_unit="/s", lag_unit="", redelivered="↻",
          names_doubled=False),
     Form(gap=2, spark=0, in_unit="", out_unit="", lag_unit="", redelivered="↻",
-         names_doubled=False, names_redelivered=False),
+         names_doubled=False, names_redelivered=False, unacked="una", dot=" "),
 )  # fmt: skip
 
 
@@ -64,8 +66,8 @@ class FlowStrip(OneLine):
         line = self.line().space()
         self._flow(line, "in", home.inflow, form.in_unit, form.spark, peak)
         self._flow(line.space(form.gap), "out", home.outflow, form.out_unit, form.spark, peak)
-        self._lag(line.space(form.gap), form.lag_unit)
-        self._unacked(line.space(form.gap))
+        self._lag(line.space(form.gap), form)
+        self._unacked(line.space(form.gap), form.unacked)
         redelivered = home.totals.redelivered
         if form.names_redelivered:
             self._total(line.space(form.gap), form.redelivered, redelivered, "warn")
@@ -85,19 +87,19 @@ class FlowStrip(OneLine):
         if spark:
             line.space().put(sparkline(flow.history, spark, peak), "spark")
 
-    def _lag(self, line: Line, unit: str) -> None:
+    def _lag(self, line: Line, form: Form) -> None:
         home = self.home
         late: Ink = "warn" if home.lag_seconds >= BEHIND_SECONDS else "strong"
         line.put("lag", "muted").space()
         line.put(count(home.lag_messages), late, width=6, right=True)
-        line.put(unit, "muted").put(" · ", "faint")
+        line.put(form.lag_unit, "muted").put(form.dot, "faint")
         line.put(duration(home.lag_seconds, gap=" "), late, width=5)
 
-    def _unacked(self, line: Line) -> None:
+    def _unacked(self, line: Line, label: str) -> None:
         totals = self.home.totals
         most = totals.max_ack_pending
         is_full = 0 < most <= totals.outstanding_acks
-        line.put("unacked", "muted").space()
+        line.put(label, "muted").space()
         number = count(totals.outstanding_acks)
         text = f"{number}/{count(most)}" if most > 0 else number
         width = 2 * len(count(most)) + 1 if most > 0 else 6

@@ -21,7 +21,7 @@ STATE_SIGNS: dict[HostState, tuple[str, Ink]] = {
     "held": ("◐", "bad"),
     "paused": ("‖", "warn"),
 }
-NUMBER_COLUMNS = (("lines/s", 7), ("lag", 6), ("age", 5), ("una", 6), ("↻", 6))
+NUMBER_COLUMNS = (("lines/s", 8), ("lag", 7), ("age", 5), ("una", 5), ("↻", 5))
 NARROW_COLUMNS = NUMBER_COLUMNS[:3]
 MARGIN = 3
 """Cells before the name: the cursor's mark, the state's sign, a blank."""

@@ -27,7 +27,7 @@ TEXT_INKS: dict[Fate, Ink] = {Fate.STORED: "muted"}
 SIGN_WIDTH = 3
 """Up to 99 deliveries."""
 COUNTDOWN_WIDTH = 5
-WIDE_ENOUGH_FOR_THOUSANDTHS = 45
+WIDE_ENOUGH_FOR_THOUSANDTHS = 43
 REPAINT_SECONDS = 0.5
 """A pane that is busy is sent at most this often: lines that scroll change every cell."""
 

@@ -18,7 +18,6 @@ STATE_SIGNS: dict[ReceiverState, tuple[str, Ink]] = {
     "paused": ("‖", "warn"),
     "draining": ("◌", "warn"),
 }
-LEVELS = 5
 
 
 class ReceiverBar(OneLine):
@@ -46,27 +45,30 @@ class ReceiverBar(OneLine):
         if receiver is None:
             line = self.line().space().put("RECEIVER ", "muted")
             return line.put("none answers" if self.home.taken else "not known yet", "warn")
-        forms = (self._form(receiver, level) for level in range(LEVELS))
-        return next(
-            (line for line in forms if line.cells <= self.size.width), self._form(receiver, LEVELS)
-        )
+        figures = self._figures(receiver)
+        forms = [(level, len(figures)) for level in range(3)]
+        forms += [(3, number) for number in range(len(figures), -1, -1)]
+        lines = (self._form(receiver, level, figures[:number]) for level, number in forms)
+        return next((line for line in lines if line.cells <= self.size.width), self.line())
 
-    def _form(self, receiver: ReceiverStatus, level: int) -> Line:
+    def _form(
+        self, receiver: ReceiverStatus, level: int, figures: list[tuple[str, str, Ink]]
+    ) -> Line:
         line = self.line().space()
         if level < 3:
             line.put("RECEIVER ", "muted")
         sign, ink = STATE_SIGNS[receiver.state]
         line.put(f"{sign} ", ink).put(receiver.name, "strong")
         others = len(self.home.receivers) - 1
-        if others and level < 2:
+        if others and level < 3:
             line.put(f" 1 of {others + 1}", "muted")
         if receiver.state != "running" or level < 1:
-            line.space().put(receiver.state, ink if receiver.state != "running" else "muted")
+            line.put(f" {receiver.state}", ink if receiver.state != "running" else "muted")
         gap = 3 if level < 2 else 2
         no_ack = receiver.ack_policy == "none"
         self._choice(line.space(gap), "policy", receiver.ack_policy, is_costly=no_ack)
         self._choice(line.space(gap), "answer", receiver.answer, is_costly=receiver.answer != "ack")
-        for label, value, value_ink in self._figures(receiver)[: 5 - level]:
+        for label, value, value_ink in figures:
             line.space(gap).put(f"{label} ", "muted").put(value, value_ink)
         return line
 
@@ -96,5 +98,5 @@ class ReceiverBar(OneLine):
         if receiver.fault == "disk-full":
             figures = [("disk", "full, d frees it", "bad"), *figures[:-1]]
         if self.restarts:
-            figures.insert(min(4, len(figures)), ("restarts", f"{self.restarts}", "plain"))
+            figures.insert(1, ("restarts", f"{self.restarts}", "plain"))
         return figures

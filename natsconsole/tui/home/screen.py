@@ -45,6 +45,7 @@ class HomeScreen(ReceiverKeys):
         (78, "-narrow"),
         (110, "-medium"),
         (130, "-wide"),
+        (176, "-vast"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-tall")]
     AUTO_FOCUS = "#hosts"
