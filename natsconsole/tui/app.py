@@ -20,7 +20,7 @@ class ConsoleApp(App[None]):
 
     CSS_PATH = "theme.tcss"
     TITLE = "natsconsole"
-    BINDINGS = bindings("app")
+    BINDINGS = bindings("app", "leave")
     COMMANDS = {ConsoleCommands}
     DEFAULT_MODE = "home"
 

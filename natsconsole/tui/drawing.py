@@ -36,6 +36,8 @@ Ink = Literal[
 ]
 INKS: tuple[Ink, ...] = get_args(Ink)
 ELLIPSIS = "…"
+LONGEST = 1_000
+"""Characters of a text that are looked at: more than any screen is wide."""
 
 
 class Line:
@@ -51,7 +53,7 @@ class Line:
 
     def put(self, text: str, ink: Ink = "plain", *, width: int = 0, right: bool = False) -> Line:
         """Add text; with a width it is cut or padded to exactly that, to the right if asked."""
-        text = visible(text)
+        text = visible(text, LONGEST)
         if width:
             text = fit(text, width, right=right)
         if text:

@@ -9,7 +9,7 @@ from natsconsole.tui.drawing import Line, OneLine
 from natsconsole.tui.keymap import COMMANDS, Command
 
 GAP = 2
-LAST = ("app.help", "app.quit")
+LAST = ("app.help", "leave.quit")
 """Never cut off, however narrow the screen."""
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
-Area = Literal["receiver", "hosts", "pane", "rows", "app"]
+Area = Literal["receiver", "hosts", "pane", "rows", "app", "leave"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +198,7 @@ COMMANDS: tuple[Command, ...] = (
         shown_key="?",
     ),
     Command(
-        id="app.quit",
+        id="leave.quit",
         key="q",
         action="app.quit",
         label="quit",
@@ -206,7 +206,7 @@ COMMANDS: tuple[Command, ...] = (
         show=True,
     ),
     Command(
-        id="app.interrupt",
+        id="leave.interrupt",
         key="ctrl+c",
         action="app.quit",
         label="quit",
@@ -224,7 +224,7 @@ def command(command_id: str) -> Command:
     return _BY_ID[command_id]
 
 
-def bindings(*areas: Area) -> list[Binding]:
+def bindings(*areas: Area) -> list[BindingType]:
     """Return the bindings of these areas, in the table's order."""
     return [
         Binding(

@@ -9,7 +9,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from natsconsole.tui.keymap import COMMANDS, Command
 
-LEFT_OUT = ("rows", "app.palette", "app.interrupt", "pane", "hosts.clear")
+LEFT_OUT = ("rows", "app.palette", "leave.interrupt", "pane", "hosts.clear")
 
 
 class ConsoleCommands(Provider):

@@ -38,7 +38,8 @@ def key_rows() -> list[Row]:
     """Return the rows on keys."""
     rows: list[Row] = []
     for area, heading in AREAS.items():
-        commands = [one for one in COMMANDS if one.area == area]
+        areas = {area, "leave"} if area == "app" else {area}
+        commands = [one for one in COMMANDS if one.area in areas]
         rows += [*([None] if rows else []), heading, *commands]
     return rows
 
@@ -95,7 +96,7 @@ class HelpScreen(ModalScreen[None]):
     CSS_PATH = "screen.tcss"
     BINDINGS = [
         Binding("escape,question_mark,f1,enter", "dismiss", "back"),
-        *(one for one in bindings("app") if one.action == "app.quit"),
+        *bindings("leave"),
     ]
 
     def compose(self) -> ComposeResult:

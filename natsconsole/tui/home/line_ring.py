@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 from natsconsole.domain.lines import LogLine
 from natsconsole.domain.terminal_text import visible
+from natsconsole.tui.drawing import LONGEST
 
 CAPACITY = 5_000
-LONGEST = 1_000
-"""Characters of a line that are kept: more than any screen is wide."""
 
 
 class ShownLine(NamedTuple):

@@ -1,0 +1,87 @@
+from dataclasses import replace
+
+import pytest
+
+from natsconsole.domain.alerts import Alert, alerts
+from natsconsole.domain.receivers import PartitionStatus
+from natsconsole.domain.snapshots import ConsumerTotals, HomeSnapshot, Link
+from screenshots.demo_data import LINK, NOW, pipeline, receiver
+from tests.support.fake_gateway import with_receivers
+
+HOME = pipeline().home
+
+
+def first(home: HomeSnapshot, link: Link = LINK, gone: str = "") -> Alert:
+    return alerts(home, link, NOW, gone)[0]
+
+
+def test_a_pipeline_that_flows_has_one_calm_sentence() -> None:
+    assert [alert.severity for alert in alerts(HOME, LINK, NOW)] == ["calm"]
+
+
+def test_a_lost_connection_comes_before_everything() -> None:
+    link = replace(LINK, state="lost", since=NOW - 14, error="reset")
+    alert = first(with_receivers(HOME, receiver(answer="nak")), link)
+    assert alert.severity == "critical"
+    assert alert.sentence.startswith("no connection for 14 s (reset)")
+
+
+@pytest.mark.parametrize(
+    ("fields", "severity", "words"),
+    [
+        ({"answer": "nak"}, "critical", "not written"),
+        ({"answer": "withhold"}, "critical", "comes again after 10 s; at 400 unacked"),
+        ({"ack_policy": "none"}, "critical", "is lost"),
+        ({"max_deliver": 5}, "critical", "max deliver 5"),
+        ({"state": "paused"}, "warning", "is paused"),
+        ({"state": "switching", "reason": "policy all"}, "notice", "is switching: policy all"),
+        ({"lost": 3}, "critical", "3 lines are lost"),
+    ],
+)
+def test_a_receiver_says_what_its_state_costs(
+    fields: dict[str, object], severity: str, words: str
+) -> None:
+    alert = first(with_receivers(HOME, receiver(**fields)))
+    assert alert.severity == severity
+    assert words in alert.sentence
+
+
+def test_a_full_disk_names_partition_messages_and_time() -> None:
+    held = receiver(
+        state="held",
+        reason="disk full",
+        held_since=NOW - 4,
+        held_messages=212,
+        partitions=(
+            PartitionStatus(partition=0, state="running"),
+            PartitionStatus(partition=3, state="held"),
+        ),
+    )
+    expected = (
+        "receiver-1 p3: disk full, holding 212 messages for 4 s, nothing lost; resumes by itself"
+    )
+    assert expected == first(with_receivers(HOME, held)).sentence
+
+
+def test_a_receiver_that_was_there_is_missed_by_name() -> None:
+    home = replace(with_receivers(HOME), lag_messages=1)
+    assert first(home, gone="receiver-1").sentence == (
+        "receiver-1 is gone: 1 message waits in the stream, nothing is lost"
+    )
+    assert first(home).severity == "warning"
+    assert "no receiver answers" in first(home).sentence
+
+
+def test_at_max_ack_pending_delivery_has_stopped() -> None:
+    home = replace(HOME, totals=ConsumerTotals(outstanding_acks=400, max_ack_pending=400))
+    assert "delivers nothing more" in first(home).sentence
+
+
+def test_the_first_look_is_announced() -> None:
+    assert "first look" in first(HomeSnapshot()).sentence
+    assert "connecting to" in first(HomeSnapshot(), Link(address="x:1")).sentence
+
+
+def test_an_incomplete_look_says_why() -> None:
+    alert = first(replace(HOME, problem="no answer from the stream"))
+    assert alert.sentence == "this look is incomplete: no answer from the stream"

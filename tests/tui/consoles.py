@@ -1,0 +1,94 @@
+"""A console on a fake pipeline, for the tests of the screen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from textual.app import App
+from textual.pilot import Pilot
+
+from natsconsole.tui.app import ConsoleApp
+from natsconsole.tui.home.screen import HomeScreen
+from screenshots.demo_data import NOW
+from screenshots.picture import until
+from tests.support.fake_gateway import FakeDemo, FakeGateway
+
+
+def screen_text(app: App[None]) -> str:
+    """Return what is on the screen; a picture says the same at 50 times the cost."""
+    strips = app.screen._compositor.render_strips()  # Textual has no public way to its lines
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+class Clock:
+    """Time as the test sets it."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Console:
+    """A running console with everything a test pulls at."""
+
+    app: ConsoleApp
+    gateway: FakeGateway
+    pilot: Pilot[None]
+    clock: Clock
+
+    @property
+    def home(self) -> HomeScreen:
+        screen = self.app.screen_stack[0]
+        assert isinstance(screen, HomeScreen)
+        return screen
+
+    @property
+    def text(self) -> str:
+        return screen_text(self.app)
+
+    @property
+    def hosts(self) -> list[str]:
+        return [row.host for row in self.home.panel.rows.rows]
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def shows(self, words: str) -> None:
+        """Wait until these words are on the screen."""
+        try:
+            await until(self.pilot, lambda: words in self.text)
+        except TimeoutError:
+            raise AssertionError(f"{words!r} is not on the screen:\n{self.text}") from None
+
+    async def is_drawn(self) -> None:
+        """Wait until hosts and lines are there."""
+        await until(self.pilot, lambda: bool(self.hosts))
+        if self.gateway.lines_of:
+            await until(
+                self.pilot,
+                lambda: all(len(pane.view.ring) for pane in self.home.panes if pane.host),
+            )
+        await self.pilot.pause()
+
+
+@asynccontextmanager
+async def console(
+    gateway: FakeGateway,
+    *,
+    size: tuple[int, int] = (140, 40),
+    demo: FakeDemo | None = None,
+    waits: bool = True,
+) -> AsyncIterator[Console]:
+    """Run a console on this gateway."""
+    clock = Clock()
+    app = ConsoleApp(gateway, interval=0.05, title="demo", demo=demo, clock=clock)
+    async with app.run_test(size=size) as pilot:
+        opened = Console(app=app, gateway=gateway, pilot=pilot, clock=clock)
+        if waits:
+            await opened.is_drawn()
+        yield opened

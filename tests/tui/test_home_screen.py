@@ -1,0 +1,296 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from natsconsole.domain.lines import HostMarks, LogLine
+from natsconsole.domain.snapshots import EMPTY_HOME, Link
+from natsconsole.gateway.interface import GatewayError
+from screenshots.demo_data import LINK, NOW, receiver
+from screenshots.picture import until
+from screenshots.scenes import disk_full, flowing, withholding
+from tests.support.fake_gateway import FakeDemo, FakeGateway, with_receivers
+from tests.tui.consoles import console
+
+
+async def test_the_first_look_fills_strip_hosts_panes_and_receiver() -> None:
+    async with console(flowing()) as it:
+        for words in ("12.4k lines/s", "HOSTS 96", "web-02 · p1 · ● live", "RECEIVER ● receiver-1"):
+            assert words in it.text
+        await it.shows("─── ack floor 18,228 ─")
+
+
+async def test_a_lost_connection_is_said_aged_and_dimmed_and_comes_back() -> None:
+    async with console(flowing()) as it:
+        it.gateway.link = replace(LINK, state="lost", since=NOW - 14)
+        it.clock.now += 14.6
+        await it.shows("○ connection lost 29 s ago; data is 15 s old; reconnecting")
+        assert it.home.panel.rows.has_class("-stale")
+        it.gateway.home = replace(it.gateway.home, taken=it.clock.now)
+        it.gateway.link = LINK
+        await it.shows("● live")
+        await until(it.pilot, lambda: not it.home.panel.rows.has_class("-stale"))
+
+
+async def test_a_slow_look_neither_freezes_the_screen_nor_queues_looks() -> None:
+    async with console(flowing()) as it:
+        it.gateway.gate = asyncio.Event()
+        looks = it.gateway.looks
+        it.clock.now += 20
+        await it.shows("◐ slow: data is 20 s old")
+        await it.press("s")
+        assert "by host" in it.text
+        assert it.gateway.looks <= looks + 1
+
+
+@pytest.mark.parametrize("failure", [GatewayError("no answer"), ValueError("[/red] broken")])
+async def test_a_look_that_fails_says_why_and_goes_on(failure: Exception) -> None:
+    async with console(flowing()) as it:
+        it.gateway.failure = failure
+        await it.shows("this look is incomplete:")
+        await it.shows(str(failure))
+        it.gateway.failure = None
+        await it.shows("✓ flowing")
+
+
+@pytest.mark.parametrize(
+    ("key", "asked", "notice", "bar"),
+    [
+        ("a", ("policy", "all"), "the ack policy is now all", "policy [all]"),
+        ("r", ("answer", "nak"), "now answers nak", "answer [nak]"),
+        ("d", ("fault", "disk-full"), "the disk is now full", "disk full, d frees it"),
+        ("p", ("pause",), "is now paused", "‖ receiver-1 paused"),
+    ],
+)
+async def test_a_key_changes_the_receiver_and_shows_what_it_confirmed(
+    key: str, asked: tuple[str, ...], notice: str, bar: str
+) -> None:
+    async with console(flowing()) as it:
+        await it.press(key)
+        await it.shows(notice)
+        assert it.gateway.asked == [asked]
+        assert bar in it.text
+
+
+async def test_a_change_under_way_is_shown_and_the_next_one_waits() -> None:
+    async with console(flowing()) as it:
+        it.gateway.gate = asyncio.Event()
+        await it.press("a")
+        await it.shows("policy explicit → all …")
+        await it.press("r")
+        await it.shows("one at a time")
+        it.gateway.gate.set()
+        await it.shows("policy [all]")
+        assert it.gateway.asked == [("policy", "all")]
+
+
+async def test_keys_go_round_all_choices() -> None:
+    async with console(flowing()) as it:
+        for policy in ("all", "none", "explicit"):
+            await it.press("a")
+            await it.shows(f"policy [{policy}]")
+        for answer in ("nak", "withhold", "ack"):
+            await it.press("r")
+            await it.shows(f"answer [{answer}]")
+
+
+async def test_a_change_that_fails_is_one_line() -> None:
+    async with console(flowing()) as it:
+        it.gateway.refusal = GatewayError("the receiver did not answer within 5 s")
+        await it.press("a")
+        await it.shows("✗ receiver-1: policy explicit → all: the receiver did not answer")
+        assert "policy [explicit]" in it.text
+
+
+@pytest.mark.parametrize("key", ["a", "r", "d", "p"])
+async def test_read_only_refuses_every_change(key: str) -> None:
+    gateway = flowing()
+    gateway.read_only = True
+    async with console(gateway) as it:
+        assert "READ-ONLY" in it.text
+        await it.press(key)
+        await it.shows("✗ read-only")
+        assert gateway.asked == []
+
+
+async def test_only_a_lab_receiver_takes_answers_and_faults() -> None:
+    gateway = flowing()
+    gateway.home = with_receivers(gateway.home, receiver(lab=False))
+    async with console(gateway) as it:
+        assert it.home.key_bar.refused == {"receiver.answer", "receiver.disk"}
+        await it.press("r")
+        await it.shows("receiver-1 is no lab receiver")
+        await it.press("d")
+        assert gateway.asked == []
+
+
+async def test_without_a_receiver_the_keys_say_so() -> None:
+    gateway = flowing()
+    gateway.home = with_receivers(gateway.home)
+    async with console(gateway) as it:
+        assert "RECEIVER none answers" in it.text
+        await it.press("p")
+        await it.shows("✗ no receiver answers")
+
+
+async def test_a_receiver_that_goes_is_missed_by_name() -> None:
+    async with console(flowing()) as it:
+        it.gateway.home = with_receivers(it.gateway.home)
+        await it.shows("▲ receiver-1 is gone")
+
+
+async def test_crash_exists_only_in_a_demo() -> None:
+    async with console(flowing()) as it:
+        assert "x crash" not in it.text
+        await it.press("x")
+        await it.shows("only a demo's receiver")
+    demo = FakeDemo()
+    async with console(flowing(), demo=demo) as it:
+        assert "x crash" in it.text
+        await it.press("x")
+        await it.shows("restarts 1")
+        assert demo.receiver_restarts == 1
+
+
+async def test_the_cursor_stays_on_its_host() -> None:
+    async with console(flowing()) as it:
+        await it.press("down", "down", "j")
+        assert it.home.panel.rows.chosen == "api-04"
+        it.gateway.home = replace(it.gateway.home, hosts=it.gateway.home.hosts[40:])
+        await until(it.pilot, lambda: len(it.hosts) == 56)
+        it.gateway.home = replace(flowing().home)
+        await until(it.pilot, lambda: len(it.hosts) == 96)
+        await it.press("g", "s", "s")
+        rows = it.home.panel.rows
+        host = rows.chosen
+        await it.press("S")
+        assert rows.chosen == host
+        assert rows.top <= rows.cursor < rows.top + rows.size.height
+
+
+async def test_the_filter_narrows_and_escape_shows_all() -> None:
+    async with console(flowing()) as it:
+        await it.press("slash", "d", "b", "q")
+        assert "no host has that in its name" in it.text
+        await it.press("backspace")
+        assert "HOSTS 14/96" in it.text
+        await it.press("enter")
+        assert it.app.focused is it.home.panel.rows
+        assert "/db" in it.text
+        await it.press("escape")
+        assert len(it.hosts) == 96
+
+
+async def test_sort_goes_round_and_marks_its_column() -> None:
+    async with console(flowing()) as it:
+        await it.press("s")
+        assert "host▲" in it.text
+        await it.press("s")
+        assert "lines/s▼" in it.text
+        assert it.hosts[0] == "web-02"
+        await it.press("S")
+        assert "lines/s▲" in it.text
+
+
+async def test_enter_opens_the_host_in_the_marked_pane() -> None:
+    async with console(flowing()) as it:
+        await it.press("enter")
+        assert [pane.host for pane in it.home.panes] == ["api-01", "web-06"]
+        await it.press("tab", "tab")
+        assert it.app.focused is it.home.panes[1].view
+        await it.press("escape", "down", "enter")
+        assert [pane.host for pane in it.home.panes] == ["api-01", "api-02"]
+        await until(it.pilot, lambda: len(it.home.panes[1].view.ring) > 0)
+
+
+async def test_scrolling_up_stops_following_and_counts_what_comes() -> None:
+    async with console(flowing()) as it:
+        await it.press("tab", "up")
+        await it.shows("↓ not following")
+        pane = it.home.panes[0]
+        shown = pane.view.top
+        it.gateway.lines_of[pane.host] += [
+            LogLine(sequence=20_000 + place, index=0, time=NOW, text="new") for place in range(124)
+        ]
+        await it.shows("↓ +124 new")
+        assert pane.view.top == shown
+        await it.press("G")
+        assert pane.view.follows
+        assert "+124" not in it.text
+
+
+async def test_the_fate_of_each_line_is_in_the_gutter() -> None:
+    async with console(withholding()) as it:
+        await it.shows("✓ 17:")
+        await it.shows("↻3 17:")
+        await it.shows("▸ 17:")
+        await it.shows("unacked 400/400")
+
+
+async def test_the_floor_moves_through_the_lines() -> None:
+    async with console(flowing()) as it:
+        host = it.home.panes[0].host
+        last = it.gateway.lines_of[host][-1].sequence
+        it.gateway.marks_of[host] = HostMarks(delivered=last, ack_floor=last - 3, read_at=NOW)
+        await it.shows(f"ack floor {last - 3:,}")
+
+
+async def test_a_held_partition_stands_first() -> None:
+    async with console(disk_full()) as it:
+        assert "◐ api-04" in it.text
+        assert it.hosts[0] == "api-04"
+        assert "▲ receiver-1 p3: no space left on device, holding 212 messages for 4 s" in it.text
+
+
+async def test_an_empty_pipeline_says_so() -> None:
+    gateway = FakeGateway(replace(EMPTY_HOME, taken=NOW, stream="LOGS"), link=LINK)
+    async with console(gateway, waits=False) as it:
+        await it.shows("no host yet")
+        await it.shows("△ no receiver answers")
+
+
+async def test_before_the_first_look_nothing_is_claimed() -> None:
+    gateway = FakeGateway(link=Link(state="connecting", address="nats:4222"))
+    gateway.gate = asyncio.Event()
+    async with console(gateway, waits=False) as it:
+        await it.shows("◌ connecting")
+        await it.shows("connecting to nats:4222")
+        assert "RECEIVER not known yet" in it.text
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (100, 30), (120, 36), (200, 60)])
+async def test_every_size_shows_what_matters(size: tuple[int, int]) -> None:
+    async with console(flowing(), size=size, demo=FakeDemo()) as it:
+        for words in ("● live", "12.4k", "lost 0", "HOSTS 96", "receiver-1", "? help", "q quit"):
+            assert words in it.text, words
+
+
+@pytest.mark.parametrize("size", [(59, 30), (100, 15), (20, 5)])
+async def test_a_terminal_too_small_says_how_small(size: tuple[int, int]) -> None:
+    async with console(flowing(), size=size, waits=False) as it:
+        await it.shows("too small"[: size[0]])
+        assert "HOSTS" not in it.text
+
+
+@pytest.mark.parametrize("keys", [("q",), ("ctrl+c",), ("question_mark", "q"), ("slash", "ctrl+c")])
+async def test_quitting_works_from_everywhere(keys: tuple[str, ...]) -> None:
+    async with console(flowing()) as it:
+        await it.press(*keys)
+        await until(it.pilot, lambda: not it.app.is_running or it.app._exit)
+
+
+async def test_help_shows_every_key_and_the_palette_every_command() -> None:
+    async with console(flowing()) as it:
+        await it.press("question_mark")
+        await it.shows("Switch the ack policy")
+        await it.press("escape")
+        await it.press("colon", *"policy")
+        await it.shows("receiver: policy")
+        await it.press("enter")
+        await until(it.pilot, lambda: it.gateway.asked == [("policy", "all")])
+
+
+async def test_a_click_on_a_key_is_as_good_as_the_key() -> None:
+    async with console(flowing()) as it:
+        await it.pilot.click("#keys", offset=(3, 0))
+        await until(it.pilot, lambda: it.gateway.asked == [("policy", "all")])

@@ -1,0 +1,86 @@
+"""Nothing that comes from the network may act on the terminal, or on the screen."""
+
+import unicodedata
+from dataclasses import replace
+
+import pytest
+
+from natsconsole.domain.lines import HostMarks, LogLine
+from natsconsole.domain.snapshots import HomeSnapshot, HostRow, Link
+from natsconsole.gateway.interface import GatewayError
+from screenshots.demo_data import NOW, receiver
+from tests.support.fake_gateway import FakeGateway
+from tests.tui.consoles import console
+
+HOSTILE = {
+    "closing tag": "[/red]",
+    "click tag": "[@click=app.quit]quit[/]",
+    "style tag": "[bold red on white]x",
+    "clipboard": "\x1b]52;c;cm0gLXJm\x07",
+    "title": "\x1b]0;owned\x1b\\",
+    "clear": "\x1b[2J\x1b[H",
+    "c1 csi": "\x9b31m\x9d52;c;x\x9c",
+    "nul": "a\0b\x08\x7f",
+    "right to left": "\u202egnp.exe\u2066\u200f",
+    "line ends": "a\r\nb\u2028c\u2029d\x0be\x0c",
+    "zero width": "a\u200bb\u200d\ufeffc\u2060",
+    "surrogate": "\udcff\ud800",
+    "a megabyte": "\x1b[31m" * 200_000,
+    "wide": "日本語" * 200,
+    "combining": "e" + "\u0301" * 500,
+}
+
+
+def hostile_gateway(text: str) -> FakeGateway:
+    """A gateway in which every text is this one."""
+    row = HostRow(host=text, partition=text, state="held", lines_per_second=3, lag_seconds=9)
+    line = LogLine(sequence=7, index=0, time=NOW, text=text)
+    status = receiver(name=text, reason=text, state="held", held_since=NOW, directory=text)
+    return FakeGateway(
+        HomeSnapshot(
+            taken=NOW, stream=text, hosts=(row,), hosts_total=1, receivers=(status,), problem=text
+        ),
+        link=Link(state="live", address=text, server_name=text, server_version=text, error=text),
+        lines={text: [line]},
+        marks={text: HostMarks(delivered=7)},
+    )
+
+
+def unsafe(text: str) -> list[str]:
+    """Return the characters a terminal would act on."""
+    return [
+        f"U+{ord(char):04X}"
+        for char in text.replace("\n", "")
+        if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    ]
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+async def test_no_text_acts_on_terminal_or_screen(text: str) -> None:
+    gateway = hostile_gateway(text)
+    async with console(gateway) as it:
+        await it.shows("HOSTS 1")
+        assert unsafe(it.text) == []
+        gateway.refusal = GatewayError(text)
+        await it.press("a", "p", "slash", "x")
+        assert unsafe(it.text) == []
+        gateway.failure = GatewayError(text)
+        gateway.link = replace(gateway.link, state="lost", since=NOW - 3)
+        await it.shows("connection lost")
+        assert unsafe(it.text) == []
+        await it.press("escape", "question_mark")
+        assert unsafe(it.text) == []
+        assert it.app.is_running
+
+
+async def test_markup_is_shown_as_it_is() -> None:
+    async with console(hostile_gateway("[@click=app.quit]x[/]")) as it:
+        await it.shows("[@click=app.quit]x[/]")
+
+
+async def test_a_pasted_control_does_not_reach_the_filter() -> None:
+    async with console(hostile_gateway("web")) as it:
+        await it.press("slash")
+        it.home.panel.filter.insert_text_at_cursor("a\x1b]52;c;x\x07b")
+        await it.pilot.pause()
+        assert unsafe(it.text) == []
