@@ -116,13 +116,15 @@ def _of_state(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
 def _held(receiver: ReceiverStatus, now: float) -> Alert:
     held = [part.partition for part in receiver.partitions if part.state == "held"]
     everywhere = len(held) == len(receiver.partitions)
-    where = "" if everywhere else " " + ", ".join(f"p{number}" for number in held[:4])
+    where = "" if everywhere or not held else " " + ", ".join(f"p{number}" for number in held[:4])
     since = "" if receiver.held_since is None else f" for {_age(now - receiver.held_since)}"
-    reason = receiver.reason or ("disk full" if receiver.fault == "disk-full" else "held")
+    is_full = receiver.fault == "disk-full" or "no space left" in receiver.reason
+    cause = "disk full" if is_full else receiver.reason or "held"
+    detail = f" ({receiver.reason})" if receiver.reason not in {"", cause} else ""
     return Alert(
         severity="critical",
-        sentence=f"{receiver.name}{where}: {reason}, holding "
-        f"{_messages(receiver.held_messages)}{since}, nothing lost; resumes by itself",
+        sentence=f"{receiver.name}{where}: {cause}, holding "
+        f"{_messages(receiver.held_messages)}{since}; nothing lost, resumes by itself{detail}",
     )
 
 

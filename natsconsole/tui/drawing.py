@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -129,7 +129,8 @@ class Drawn(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self._sent: dict[int, Strip] = {}
+        self._shown: dict[int, Strip] = {}
+        self._shown_size = Size()
 
     def draw(self, y: int) -> Strip:
         """Return the line at this place on the widget. Each widget draws its own."""
@@ -148,19 +149,38 @@ class Drawn(Widget):
         return line.strip(self.size.width, self.rich_style)
 
     def render_line(self, y: int) -> Strip:
-        """Draw a line that Textual is about to send."""
-        strip = self.draw(y)
-        self._sent[y] = strip
+        """Return the line as it was at the last repaint.
+
+        Textual asks for whole lines and may send a part of one: a line that is newer than what
+        was announced would be sent in part only, and the rest never.
+        """
+        self._forget_other_sizes()
+        strip = self._shown.get(y)
+        if strip is None:
+            strip = self._shown[y] = self.draw(y)
         return strip
 
     def repaint(self) -> None:
-        """Send the cells that are no longer as they were sent."""
+        """Draw all lines anew, and send the cells that are no longer as they were."""
         if not self.is_mounted or not self.size:
             return
+        self._forget_other_sizes()
         for y in range(self.size.height):
-            span = changed_span(self._sent.get(y), self.draw(y))
+            strip = self.draw(y)
+            span = changed_span(self._shown.get(y), strip)
             if span is not None:
+                self._shown[y] = strip
                 self.refresh(Region(span[0], y, span[1], 1))
+
+    def notify_style_update(self) -> None:
+        """Draw anew in other colours."""
+        super().notify_style_update()
+        self._shown.clear()
+
+    def _forget_other_sizes(self) -> None:
+        if self._shown_size != self.size:
+            self._shown_size = self.size
+            self._shown.clear()
 
 
 class OneLine(Drawn):

@@ -58,9 +58,16 @@ def test_a_full_disk_names_partition_messages_and_time() -> None:
         ),
     )
     expected = (
-        "receiver-1 p3: disk full, holding 212 messages for 4 s, nothing lost; resumes by itself"
+        "receiver-1 p3: disk full, holding 212 messages for 4 s; nothing lost, resumes by itself"
     )
     assert expected == first(with_receivers(HOME, held)).sentence
+
+
+def test_the_cause_of_a_hold_comes_first_and_its_details_last() -> None:
+    reason = "partition 0: no space left on device: web-01/access.log"
+    sentence = first(with_receivers(HOME, receiver(state="held", reason=reason))).sentence
+    assert sentence.startswith("receiver-1: disk full, holding")
+    assert sentence.endswith(f"({reason})")
 
 
 def test_a_receiver_that_was_there_is_missed_by_name() -> None:

@@ -1,8 +1,9 @@
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App, ComposeResult
 from textual.strip import Strip
 
-from natsconsole.tui.drawing import Line, changed_span, fit
+from natsconsole.tui.drawing import Line, OneLine, changed_span, fit
 
 BASE = Style.parse("white on black")
 
@@ -43,3 +44,36 @@ def test_only_cells_that_differ_are_sent() -> None:
     assert changed_span(None, strip("new")) == (0, 3)
     assert changed_span(strip("aa"), strip("aaa")) == (0, 3)
     assert changed_span(strip("aab"), strip("abb")) == (1, 1)
+
+
+class Figures(OneLine):
+    left = "1"
+    right = "1"
+
+    def draw_line(self) -> Line:
+        return self.line().put(self.left).space(6).put(self.right)
+
+
+class FiguresApp(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Figures()
+
+
+async def test_textual_sends_only_what_was_announced() -> None:
+    app = FiguresApp()
+    async with app.run_test(size=(8, 1)) as pilot:
+        figures = app.query_one(Figures)
+        figures.left = "2"
+        figures.repaint()
+        figures.right = "2"  # changed, but not announced before Textual sends the left one
+        await pilot.pause()
+        assert figures.render_line(0).text == "2      1"
+        figures.repaint()
+        assert figures.render_line(0).text == "2      2"
+
+
+async def test_another_size_is_drawn_anew() -> None:
+    app = FiguresApp()
+    async with app.run_test(size=(8, 1)) as pilot:
+        await pilot.resize_terminal(12, 1)
+        assert app.query_one(Figures).render_line(0).cell_length == 12

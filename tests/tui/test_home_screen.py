@@ -192,6 +192,30 @@ async def test_sort_goes_round_and_marks_its_column() -> None:
         assert "lines/s▲" in it.text
 
 
+async def test_panes_are_guessed_until_rates_are_known_then_left_alone() -> None:
+    gateway = flowing()
+    known = gateway.home
+    unknown = tuple(replace(row, lines_per_second=0.0) for row in known.hosts)
+    gateway.home = replace(known, hosts=unknown)
+    async with console(gateway) as it:
+        assert [pane.host for pane in it.home.panes] == ["api-01", "api-02"]
+        gateway.home = known
+        await until(it.pilot, lambda: it.home.panes[0].host == "web-02")
+        gateway.home = replace(known, hosts=known.hosts[:40])
+        await until(it.pilot, lambda: len(it.hosts) == 40)
+        assert [pane.host for pane in it.home.panes] == ["web-02", "web-06"]
+
+
+async def test_a_line_tells_its_own_time_once() -> None:
+    gateway = flowing()
+    for lines in gateway.lines_of.values():
+        last = lines[-1].sequence
+        text = "2026-11-24T17:13:19.250Z INFO ready"
+        lines.append(LogLine(sequence=last + 1, index=0, time=NOW, text=text))
+    async with console(gateway) as it:
+        await it.shows("· 2026-11-24T17:13:19.250Z INFO")
+
+
 async def test_enter_opens_the_host_in_the_marked_pane() -> None:
     async with console(flowing()) as it:
         await it.press("enter")
@@ -239,7 +263,7 @@ async def test_a_held_partition_stands_first() -> None:
     async with console(disk_full()) as it:
         assert "◐ api-04" in it.text
         assert it.hosts[0] == "api-04"
-        assert "▲ receiver-1 p3: no space left on device, holding 212 messages for 4 s" in it.text
+        assert "▲ receiver-1 p3: disk full, holding 212 messages for 4 s; nothing lost" in it.text
 
 
 async def test_an_empty_pipeline_says_so() -> None:

@@ -69,6 +69,9 @@ class HostOrder:
 
 
 def busiest(rows: Iterable[HostRow], number: int) -> list[str]:
-    """Return the hosts with most lines per second, for panes that show nothing yet."""
-    ranked = sorted(rows, key=lambda row: (-row.lines_per_second, row.host))
+    """Return the hosts with most lines per second, for panes that show nothing yet.
+
+    A first look knows no rates; then those count that have sent most.
+    """
+    ranked = sorted(rows, key=lambda row: (-row.lines_per_second, -row.messages, row.host))
     return [row.host for row in ranked[:number]]

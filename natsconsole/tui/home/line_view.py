@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from natsconsole.domain.lines import Fate, HostMarks, LogLine
-from natsconsole.tui.drawing import Ink, fit
+from natsconsole.tui.drawing import Ink
 from natsconsole.tui.format import clock_time, countdown
 from natsconsole.tui.home.line_ring import LineRing, Rule, ShownLine
 from natsconsole.tui.virtual_rows import VirtualRows
@@ -28,7 +29,9 @@ SIGN_WIDTH = 3
 """Up to 99 deliveries."""
 COUNTDOWN_WIDTH = 5
 WIDE_ENOUGH_FOR_THOUSANDTHS = 43
-REPAINT_SECONDS = 0.5
+OWN_TIME = re.compile(r".{0,14}?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?")
+"""The time a line begins with. It is told once: where there is one, ours would only take room."""
+REPAINT_SECONDS = 0.7
 """A pane that is busy is sent at most this often: lines that scroll change every cell."""
 
 
@@ -149,14 +152,22 @@ class LineView(VirtualRows):
         if message is not None and fate is Fate.REDELIVERED:
             sign += str(min(message.deliveries, 99))
         line = self.line().put(sign, ink, width=SIGN_WIDTH, right=True).space()
-        wide = width >= WIDE_ENOUGH_FOR_THOUSANDTHS
-        line.put(clock_time(shown.time, thousandths=wide), "muted").space()
+        own_time = OWN_TIME.match(shown.text)
+        if own_time is None:
+            wide = width >= WIDE_ENOUGH_FOR_THOUSANDTHS
+            line.put(clock_time(shown.time, thousandths=wide), "muted").space()
         left = self.marks.countdown(shown.sequence, self.now)
-        room = width - line.cells - 1
-        if left is None or not (shown.is_first or is_top):
-            line.put(fit(shown.text, max(1, room)), TEXT_INKS.get(fate, "plain"))
+        counts = left is not None and (shown.is_first or is_top)
+        end = width - 1 - (COUNTDOWN_WIDTH if counts else 0)
+        split = own_time.end() if own_time else 0
+        room = max(1, end - line.cells)
+        text_ink = TEXT_INKS.get(fate, "plain")
+        if split and split < room:
+            line.put(shown.text[:split], "muted")
+            line.put(shown.text[split:], text_ink, width=end - line.cells)
         else:
-            line.put(fit(shown.text, max(1, room - COUNTDOWN_WIDTH)))
+            line.put(shown.text, text_ink, width=room)
+        if left is not None and counts:
             line.put(countdown(left), ink, width=COUNTDOWN_WIDTH, right=True)
         return self.finish(line)
 

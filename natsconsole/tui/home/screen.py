@@ -74,6 +74,7 @@ class HomeScreen(ReceiverKeys):
         self._problem = ""
         self._known_receiver = ""
         self._active = 0
+        self._guesses_panes = True
         self.set_reactive(HomeScreen.now, clock())
 
     def compose(self) -> ComposeResult:
@@ -159,12 +160,13 @@ class HomeScreen(ReceiverKeys):
                 pane.view.append(event.lines[pane.host], is_gap=pane.host in event.skipped)
 
     def _fill_panes(self) -> None:
+        """Give the busiest hosts a pane, until the user chooses; a first look knows no rates."""
         rows = {row.host: row for row in self.home.hosts}
-        free = [pane for pane in self.panes if not pane.host]
-        taken = {pane.host for pane in self.panes}
-        hosts = [host for host in busiest(self.home.hosts, len(self.panes)) if host not in taken]
-        for pane, host in zip(free, hosts, strict=False):
-            pane.open(host)
+        if self._guesses_panes and rows:
+            self._guesses_panes = not any(row.lines_per_second for row in self.home.hosts)
+            hosts = busiest(self.home.hosts, len(self.panes))
+            for pane, host in zip(self.panes, hosts, strict=False):
+                pane.open(host)
         for pane in self.panes:
             pane.row = rows.get(pane.host)
         self.panel.rows.opened = tuple(pane.host for pane in self.panes)
@@ -199,6 +201,7 @@ class HomeScreen(ReceiverKeys):
         if pane is None:
             pane = self.panes[self._active]
             pane.open(host)
+        self._guesses_panes = False
         self._mark_active(self.panes.index(pane))
         self._fill_panes()
         self._read_lines()
@@ -207,6 +210,7 @@ class HomeScreen(ReceiverKeys):
         """Mark the pane that the user went to."""
         for place, pane in enumerate(self.panes):
             if event.widget is pane.view:
+                self._guesses_panes = False
                 self._mark_active(place)
 
     def _mark_active(self, place: int) -> None:
