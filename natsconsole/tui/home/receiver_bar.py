@@ -88,7 +88,7 @@ class ReceiverBar(OneLine):
         endless = receiver.max_deliver < 1
         figures: list[tuple[str, str, Ink]] = [
             ("unacked", unacked, "warn" if is_full else "plain"),
-            ("ack wait", duration(receiver.ack_wait_seconds).replace(".0", ""), "plain"),
+            ("ack wait", _ack_wait(receiver), "plain"),
             ("max deliver", "∞" if endless else f"{receiver.max_deliver}", "plain"),
             ("disk", f"{size(receiver.disk_free_bytes)} free", "plain"),
         ]
@@ -100,3 +100,10 @@ class ReceiverBar(OneLine):
         if self.restarts:
             figures.insert(1, ("restarts", f"{self.restarts}", "plain"))
         return figures
+
+
+def _ack_wait(receiver: ReceiverStatus) -> str:
+    """With policy none nobody waits for an acknowledgement."""
+    if receiver.ack_policy == "none":
+        return "–"
+    return duration(receiver.ack_wait_seconds).replace(".0", "")
