@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 
 import click
-from shipper.connection_flags import connection_flags
 
 from natsconsole import __version__
+from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
 
 _COMMANDS = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import click
-from shipper.connection_flags import connection_flags
 
 from natsconsole.cli.failures import failures_as_one_line
 from natsconsole.cli.quantities import Duration, Size
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.log_stream import LogStream, StreamPlan, apply, plan
 from shipper.connection import Connection
+from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
 
 
