@@ -82,9 +82,9 @@ class PartitionWorker:
     def is_idle(self) -> bool:
         """Whether nothing is in memory and the consumer has nothing more to deliver."""
         pull = self._pull
-        return (
-            self.state == "running" and pull is not None and pull.pending == 0 and not self._batch
-        )
+        if self.state != "running" or pull is None:
+            return False
+        return pull.pending == 0 and self.unwritten == 0
 
     @property
     def unwritten(self) -> int:
@@ -164,6 +164,7 @@ class PartitionWorker:
         pull.on_delivery = self._note
         await pull.open()
         self._pull = pull
+        self.last_busy = time.monotonic()
         self._set("running", "")
 
     async def _leave_pull(self) -> None:

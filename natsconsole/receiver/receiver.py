@@ -106,13 +106,9 @@ class Receiver:
             quiet = all(
                 worker.is_idle and now - worker.last_busy >= seconds for worker in self._workers
             )
-            if quiet and now - self._started_monotonic >= seconds:
+            if quiet:
                 return
             await asyncio.sleep(0.1)
-
-    @property
-    def _started_monotonic(self) -> float:
-        return time.monotonic() - (time.time() - self._started)
 
     async def set_policy(self, policy: AckPolicy) -> None:
         """Switch the group's ack policy; returns once every partition has switched, or 5 s later.

@@ -123,7 +123,10 @@ def changed_span(old: Strip | None, new: Strip) -> tuple[int, int] | None:
 
 
 class Drawn(Widget):
-    """A widget made of lines that it draws itself; ``repaint`` sends what has changed."""
+    """A widget made of lines that it draws itself; ``repaint`` sends what has changed.
+
+    Its hooks raise instead of being abstract: Textual's metaclass leaves no room for ABCMeta's.
+    """
 
     COMPONENT_CLASSES = {f"ink--{ink}" for ink in INKS}
 
