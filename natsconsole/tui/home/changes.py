@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from natsconsole.domain.receivers import ACK_POLICIES, ANSWERS, Fault, ReceiverStatus
+from natsconsole.domain.receivers import ACK_POLICIES, Answer, Fault, ReceiverStatus
 from natsconsole.domain.snapshots import Link
 from natsconsole.gateway.interface import Gateway
 
 ChangeName = Literal["policy", "answer", "disk", "pause"]
 Choice = TypeVar("Choice", bound=str)
+CYCLED_ANSWERS: tuple[Answer, ...] = ("ack", "nak", "withhold")
+"""What one key goes through: the three whose difference is seen at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,7 @@ class Change:
                 policy = next(one for one in ACK_POLICIES if one == self.after)
                 return await gateway.set_policy(self.receiver, policy)
             case "answer":
-                answer = next(one for one in ANSWERS if one == self.after)
+                answer = next(one for one in CYCLED_ANSWERS if one == self.after)
                 return await gateway.set_answer(self.receiver, answer)
             case "disk":
                 fault: Fault = "disk-full" if self.after == "full" else "none"
@@ -53,7 +55,7 @@ def change_of(name: ChangeName, receiver: ReceiverStatus) -> Change:
         case "policy":
             before, after = receiver.ack_policy, following(ACK_POLICIES, receiver.ack_policy)
         case "answer":
-            before, after = receiver.answer, following(ANSWERS, receiver.answer)
+            before, after = receiver.answer, following(CYCLED_ANSWERS, receiver.answer)
         case "disk":
             before, after = ("full", "free") if receiver.fault == "disk-full" else ("free", "full")
         case "pause":
@@ -93,4 +95,5 @@ def refusal(
 
 def following(choices: Sequence[Choice], chosen: Choice) -> Choice:
     """Return the choice after this one, round and round."""
-    return choices[(choices.index(chosen) + 1) % len(choices)]
+    place = choices.index(chosen) + 1 if chosen in choices else 0
+    return choices[place % len(choices)]
