@@ -13,9 +13,19 @@ def is_running(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    return _state(pid) != "Z"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether SIGSTOP has reached the process."""
+    return _state(pid) in {"T", ""}
+
+
+def _state(pid: int) -> str:
+    """The letter for a process's state, empty where the system does not tell."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return True
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
 
 
 def processes_with(*words: str) -> list[int]:
