@@ -15,7 +15,7 @@ import click
 
 from natsconsole.cli.failures import failures_as_one_line
 from natsconsole.cli.quantities import Duration
-from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy
+from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy, FsyncMode
 from natsconsole.receiver.consumers import ConsumerSettings
 from natsconsole.receiver.control import Control
 from natsconsole.receiver.ledger import LedgerError
@@ -26,7 +26,6 @@ from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
 from shipper.lifeline import watch_lifeline
 
-SYNC_INTERVAL = 1.0
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -94,7 +93,7 @@ def receive(
     ack_policy: AckPolicy | None,
     ack_wait: float | None,
     max_ack_pending: int | None,
-    fsync: str,
+    fsync: FsyncMode,
     exit_when_idle: float | None,
     lab: bool,
     legacy_subjects: bool,
@@ -111,8 +110,7 @@ def receive(
         name=name,
         ack_policy=ack_policy,
         settings=ConsumerSettings(ack_wait_seconds=ack_wait, max_ack_pending=max_ack_pending),
-        sync=fsync != "never",
-        sync_interval=SYNC_INTERVAL if fsync == "interval" else 0.0,
+        fsync=fsync,
         lab=lab,
         legacy_subjects=legacy_subjects,
     )
@@ -126,7 +124,7 @@ async def _receive(
     async with (
         Connection(replace(options, name=f"receiver {config.name}")) as data,
         Connection(replace(options, name=f"receiver {config.name} control")) as control,
-        open_receiver(config, data) as receiver,
+        open_receiver(config, data, control) as receiver,
     ):
         await Control(receiver).serve_on(control)
         loop = asyncio.get_running_loop()

@@ -28,8 +28,10 @@ WRITING_ANSWERS: frozenset[Answer] = frozenset({"ack", "double-ack", "in-progres
 Fault = Literal["none", "disk-full"]
 FsyncMode = Literal["always", "interval", "never"]
 
-ReceiverState = Literal["starting", "running", "switching", "held", "paused", "draining"]
-PartitionState = Literal["waiting", "taking-over", "running", "switching", "held", "paused"]
+ReceiverState = Literal["starting", "running", "switching", "held", "paused", "draining", "standby"]
+PartitionState = Literal[
+    "waiting", "taking-over", "running", "switching", "held", "paused", "elsewhere"
+]
 
 
 class AnswerRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,7 +61,7 @@ class LostRange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One partition as its worker sees it. ``waiting`` means another receiver has it."""
+    """One partition as its worker sees it. ``elsewhere``: it is another receiver's business."""
 
     partition: int
     state: PartitionState

@@ -54,6 +54,7 @@ class JetStreamOffError(ApiError):
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
 CONSUMER_EXISTS = 10148
+NO_MESSAGE_FOUND = 10037
 
 
 class _Error(msgspec.Struct):
@@ -132,6 +133,10 @@ class _ConsumerPage(msgspec.Struct):
     total: int = 0
     offset: int = 0
     consumers: list[ConsumerInfo] | None = None
+
+
+class _PurgeReply(msgspec.Struct):
+    purged: int = 0
 
 
 class _ResetReply(msgspec.Struct):
@@ -219,6 +224,25 @@ class JetStream:
             f"{API_PREFIX}.DIRECT.GET.{stream}", msgspec.json.encode(body), timeout=self._timeout
         )
         return stored_message(reply.headers, reply.data)
+
+    async def leader_has_from(self, stream: str, subject: str, sequence: int) -> bool:
+        """Whether the stream's leader has a message of a filter at or behind a sequence.
+
+        Direct get may be answered by a replica that lags; this cannot.
+        """
+        body = {"seq": max(1, sequence), "next_by_subj": subject}
+        try:
+            await self._call(f"STREAM.MSG.GET.{stream}", body, _Envelope)
+        except ApiError as error:
+            if error.err_code == NO_MESSAGE_FOUND:
+                return False
+            raise
+        return True
+
+    async def purge_stream(self, stream: str, *, below: int) -> int:
+        """Remove all messages below a stream sequence; returns how many."""
+        reply = await self._call(f"STREAM.PURGE.{stream}", {"seq": below}, _PurgeReply)
+        return reply.purged
 
     async def _call(self, verb: str, body: Json, answer: type[T]) -> T:
         payload = msgspec.json.encode(body) if body else b""

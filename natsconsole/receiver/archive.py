@@ -15,6 +15,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
@@ -22,6 +23,14 @@ OPEN_FILES = 256
 _SYNC_ONE_BY_ONE = 4
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class Found(NamedTuple):
+    """A file as it lies on the disk."""
+
+    length: int
+    inode: int
+
 
 WriteFault = Callable[[bytes], int | None]
 """Says how many of these bytes the disk takes before it is full, or None for all of them."""
@@ -34,6 +43,7 @@ class Archive:
         self._root = os.open(directory, _DIRECTORY_FLAGS & ~os.O_NOFOLLOW)
         self._open_files = open_files
         self._files: OrderedDict[str, int] = OrderedDict()
+        self._inodes: dict[str, int] = {}
         self._made: set[str] = set()
         self._dirty: set[str] = set()
         self.write_fault: WriteFault | None = None
@@ -51,19 +61,68 @@ class Archive:
         while view:
             view = view[os.write(file, view) :]
 
-    def length(self, path: str) -> int:
-        """Return the file's length in bytes; 0 where it does not exist."""
-        if path in self._files:
-            return os.fstat(self._files[path]).st_size
+    def find(self, path: str) -> Found | None:
+        """Return what lies at a path now, or None.
+
+        A file that we have open and that somebody renamed, as an external logrotate does, is
+        closed: the next write makes or opens what the path then names.
+        """
         try:
-            return os.stat(path, dir_fd=self._root, follow_symlinks=False).st_size
+            found = os.stat(path, dir_fd=self._root, follow_symlinks=False)
         except FileNotFoundError:
-            return 0
+            self.forget(path)
+            return None
+        file = self._files.get(path)
+        if file is not None and self._inodes[path] != found.st_ino:
+            self.forget(path)
+        return Found(found.st_size, found.st_ino)
+
+    def find_renamed(self, path: str, inode: int) -> str | None:
+        """Return the path of the file with this inode in the same directory, or None."""
+        directory_name = path.rpartition("/")[0]
+        try:
+            directory = os.open(directory_name, _DIRECTORY_FLAGS, dir_fd=self._root)
+        except OSError:
+            return None
+        try:
+            with os.scandir(directory) as entries:
+                names = [entry.name for entry in entries if entry.inode() == inode]
+        finally:
+            os.close(directory)
+        return f"{directory_name}/{names[0]}" if names else None
+
+    def names_beside(self, path: str) -> set[str]:
+        """Return the names of all files in a file's directory."""
+        with self._directory(path.rpartition("/")[0]) as directory:
+            return {entry.name for entry in os.scandir(directory)}
+
+    def rename(self, path: str, name: str) -> None:
+        """Give a file another name in its directory, durably."""
+        self.forget(path)
+        directory_name, _, file_name = path.rpartition("/")
+        with self._directory(directory_name) as directory:
+            os.rename(file_name, name, src_dir_fd=directory, dst_dir_fd=directory)
+            os.fsync(directory)
+
+    def forget(self, path: str) -> None:
+        """Close a file; what was written to it is synced all the same."""
+        file = self._files.pop(path, None)
+        if file is not None:
+            if path in self._dirty:
+                self._dirty.discard(path)
+                _sync_data(file)
+            del self._inodes[path]
+            os.close(file)
 
     def cut(self, path: str, length: int) -> None:
         """Cut a file back to a length in bytes."""
         os.ftruncate(self._file(path), length)
         self._dirty.add(path)
+
+    def inode(self, path: str) -> int:
+        """Return the inode of a file, making it where it is missing."""
+        self._file(path)
+        return self._inodes[path]
 
     def sync(self) -> None:
         """Make all that was appended or cut since the last sync durable.
@@ -103,12 +162,14 @@ class Archive:
             return file
         file = self._open(path)
         self._files[path] = file
+        self._inodes[path] = os.fstat(file).st_ino
         if len(self._files) > self._open_files:
             self._close_oldest()
         return file
 
     def _close_oldest(self) -> None:
         path, file = self._files.popitem(last=False)
+        del self._inodes[path]
         if path in self._dirty and _syncfs is None:
             _sync_data(file)
         os.close(file)

@@ -1,12 +1,14 @@
 """Write, sync, commit: turns delivered messages into bytes on disk and rows in the ledger.
 
 All partitions' batches that wait are committed together, with one sync and one transaction. A
-batch that cannot be written is taken back whole and fails alone; a sync or a commit that fails
-takes back everything. Pure of network and event loop: runs in the disk thread.
+file that cannot be written is taken back and fails alone; a disk that is full fails the batch; a
+sync or a commit that fails takes back everything. Pure of network and event loop: runs in the
+disk thread.
 """
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,44 +17,72 @@ from natsconsole.receiver.archive import Archive
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.file_names import log_path
 from natsconsole.receiver.ledger import (
+    FileEntry,
     Ledger,
     LedgerWriteError,
     LogEntry,
     PartitionCommit,
     PartitionEntry,
-    Span,
 )
-from shipper.wire import SourceRange, as_lines
-
-LogKey = tuple[str, str]
-"""Host and log name."""
+from natsconsole.receiver.log_draft import LogDraft
+from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, key_of
+from natsconsole.receiver.quarantine import quarantine_path, quarantined_line, why_unwritable
+from natsconsole.receiver.reserve import Reserve
+from natsconsole.receiver.rotation import NEVER, Rotation, rotated_name
 
 LARGEST_CUT = 64 << 20
 """Bytes: a file that is longer than the ledger says by more than any batch is not ours to cut."""
+
+_OF_THE_DISK = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE,
+    errno.ESTALE, errno.ENODEV, errno.ENXIO,
+})  # fmt: skip
+"""Errors that say nothing of the one file that met them."""
 
 
 class UncertainFileError(Exception):
     """A file is longer than any crash of ours could have left it."""
 
 
-@dataclass(slots=True, kw_only=True)
-class PartitionLogs:
-    """What is committed of one partition. Owned by the disk thread, read by status."""
+class LostPartitionError(OSError):
+    """A partition is another receiver's by now: nothing more of it may be written."""
 
-    partition: int
-    committed: int | None = None
-    logs: dict[LogKey, LogEntry] = field(default_factory=dict)
-    lengths: dict[str, int] = field(default_factory=dict)
+    def __init__(self, partition: int) -> None:
+        super().__init__(errno.EPERM, f"partition {partition} is another receiver's now")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Messages of one partition to commit together, in delivery order."""
+    """What one partition wants committed together: messages in delivery order, and decisions."""
 
     logs: PartitionLogs
-    deliveries: Sequence[Delivery]
+    deliveries: Sequence[Delivery] = ()
     refused: Mapping[LogKey, frozenset[int]] = field(default_factory=dict)
     """Sequences that were delivered and deliberately not written, by log."""
+    terminated: Sequence[tuple[Delivery, str]] = ()
+    """Messages that are given up, each with the reason: they go to quarantine."""
+    park: Mapping[LogKey, int] = field(default_factory=dict)
+    """Logs whose lines stay in the stream, from a sequence on."""
+    backfill: LogKey | None = None
+    """The parked log whose lines these are, read from the stream: they do not move the
+    partition's mark."""
+    unpark: tuple[LogKey, int] | None = None
+    """The parked log of which the stream had nothing more, and the highest sequence that had been
+    passed over before the stream was asked."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What became of a batch."""
+
+    failure: OSError | None = None
+    """Why nothing of it is on the disk; it can be given again."""
+    broken: dict[LogKey, OSError] = field(default_factory=dict)
+    """Logs whose file cannot be written; the others' lines are on the disk."""
+    unwritten: list[Delivery] = field(default_factory=list)
+    """Messages of the broken logs, in order. The ledger knows that they are not written."""
+    terminated: list[tuple[Delivery, str]] = field(default_factory=list)
+    """Messages that are in quarantine, each with the reason."""
 
 
 class Committer:
@@ -64,90 +94,168 @@ class Committer:
         ledger: Ledger,
         *,
         sync: bool = True,
+        rotation: Rotation = NEVER,
+        reserve: Reserve | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._archive = archive
         self._ledger = ledger
         self._sync = sync
+        self._rotation = rotation
+        self._reserve = reserve
         self._now = now
         self._to_cut: dict[str, int] = {}
+        self.is_held: Callable[[int], bool] = lambda _: True
+        """Says whether a partition is still ours: asked before anything of it is written."""
 
     def take_over(self, partition: int) -> tuple[PartitionLogs, PartitionEntry]:
         """Load a partition and cut its files back to what the ledger knows of.
 
         Raises:
             UncertainFileError: a file is longer than any batch could explain.
-            OSError: a file cannot be cut.
+            OSError: the ledger cannot be written.
         """
         entry = self._ledger.load(partition)
-        for path, length in entry.lengths.items():
-            self._cut_back(path, length)
+        changed: dict[str, FileEntry] = {}
+        for path, file in entry.files.items():
+            try:
+                now = self._recover(path, file)
+            except OSError:
+                continue  # its log will be held when it is written to
+            if now != file:
+                changed[path] = now
         self._archive.sync()
-        logs = PartitionLogs(
-            partition=partition,
-            committed=entry.committed,
-            logs={(log.host, log.name): log for log in entry.logs},
-            lengths=dict(entry.lengths),
-        )
-        return logs, entry
+        if changed:
+            self._ledger.adopt(changed)
+        return PartitionLogs.of(partition, entry, entry.files | changed), entry
 
-    def commit(self, batches: Sequence[Batch]) -> list[OSError | None]:
-        """Write, sync and commit. Returns for each batch None, or why it was not written.
+    def rotate_silent(self, logs: PartitionLogs, paths: Sequence[str]) -> None:
+        """Close files that nobody writes to any more, so that retention can have them.
 
-        A batch that failed has left no byte behind and can be given again.
+        Raises:
+            OSError: one cannot be renamed, or the ledger cannot be written.
         """
-        stuck = self._cut_left_overs()
-        if stuck is not None:
-            return [stuck] * len(batches)
-        drafts = [_Draft(batch, self._now()) for batch in batches]
-        results = self._adopt_new_files(drafts)
-        for place, draft in enumerate(drafts):
-            results[place] = results[place] or self._write(draft)
-        written = [draft for draft, found in zip(drafts, results, strict=True) if found is None]
-        failure = self._make_durable(written)
-        if failure is not None:
-            return [found or failure for found in results]
-        for draft in written:
-            draft.accept()
-        return results
+        for path in paths:
+            file = logs.files.get(path)
+            if file is not None and file.length and self._archive.find(path) is not None:
+                logs.files[path] = self._rotate(path)
+                self._ledger.adopt({path: logs.files[path]})
 
-    def _adopt_new_files(self, drafts: Sequence[_Draft]) -> list[OSError | None]:
-        """Record the length of every file that is written to for the first time.
+    def commit(self, batches: Sequence[Batch]) -> list[Outcome]:
+        """Write, sync and commit batches of different partitions.
+
+        Of a batch that failed no byte is left, and it can be given again.
+        """
+        drafts = [_Draft(batch) for batch in batches]
+        failure = self._cut_left_overs() or self._keep_reserve()
+        if failure is None:
+            failure = self._prepare_files(drafts)
+        if failure is None:
+            for draft in drafts:
+                draft.outcome.failure = self._write(draft)
+            written = [draft for draft in drafts if draft.outcome.failure is None]
+            failure = self._make_durable(written)
+        for draft in drafts:
+            if draft.outcome.failure is None:
+                draft.outcome.failure = failure
+            if draft.outcome.failure is None:
+                draft.accept()
+        return [draft.outcome for draft in drafts]
+
+    def _keep_reserve(self) -> OSError | None:
+        if self._reserve is None or self._reserve.is_whole:
+            return None
+        try:
+            self._reserve.keep()
+        except OSError as error:
+            return error
+        return None
+
+    def _prepare_files(self, drafts: Sequence[_Draft]) -> OSError | None:
+        """See that the ledger knows each file as it is before we write to it.
 
         Without it a crash between write and commit would leave bytes in a file of which the
         ledger knows nothing, and such a file is never cut.
         """
-        results: list[OSError | None] = []
-        unknown: dict[str, int] = {}
+        changed: dict[str, FileEntry] = {}
         for draft in drafts:
+            for key, path, size in draft.files():
+                try:
+                    before = self._ready(path, draft.batch.logs, size)
+                except OSError as error:
+                    if error.errno in _OF_THE_DISK or not draft.break_log(key, error):
+                        return error
+                    continue
+                draft.files_before[path] = before
+                if before != draft.batch.logs.files.get(path):
+                    changed[path] = before
+        if changed:
             try:
-                lengths = {path: self._length_of(path) for path in draft.new_paths}
-            except OSError as error:
-                results.append(error)
-            else:
-                draft.lengths_before |= lengths
-                unknown |= {p: size for p, size in lengths.items() if not self._ledger.knows(p)}
-                results.append(None)
-        if unknown:
-            try:
-                self._ledger.adopt(unknown)
+                self._ledger.adopt(changed)
             except LedgerWriteError as error:
-                return [found or error for found in results]
-        return results
+                return error
+            for draft in drafts:
+                draft.batch.logs.files |= {
+                    path: file for path, file in changed.items() if path in draft.files_before
+                }
+        return None
+
+    def _ready(self, path: str, logs: PartitionLogs, size: int) -> FileEntry:
+        """Return the file as it is to be appended to, begun anew where that is due."""
+        now = self._now()
+        known = logs.files.get(path)
+        if known is None:
+            recorded = self._ledger.file(path)
+            if recorded is not None:
+                known = self._recover(path, recorded)
+        found = self._archive.find(path)
+        if found is None or known is None or found.inode != known.inode:
+            # Ours is gone, was renamed or was never there: what lies there is not ours to cut.
+            length = found.length if found is not None else 0
+            known = FileEntry(length, self._archive.inode(path), now)
+        elif found.length != known.length:
+            known = replace(known, length=found.length)
+        if self._rotation.is_due(known, size, now):
+            known = self._rotate(path)
+        return known if known.length else replace(known, since=now)
+
+    def _rotate(self, path: str) -> FileEntry:
+        name = path.rpartition("/")[2]
+        taken = self._archive.names_beside(path)
+        self._archive.rename(path, rotated_name(name, self._now(), taken))
+        return FileEntry(0, self._archive.inode(path), self._now())
 
     def _write(self, draft: _Draft) -> OSError | None:
-        try:
-            for path, data in draft.appends:
+        if not self.is_held(draft.batch.logs.partition):
+            return LostPartitionError(draft.batch.logs.partition)
+        for key, path, data in draft.appends():
+            try:
                 self._archive.append(path, data)
-        except OSError as error:
-            return self._take_back([draft]) or error
+            except OSError as error:
+                if error.errno in _OF_THE_DISK:
+                    return self._take_back([draft]) or error
+                self._to_cut[path] = draft.files_before[path].length
+                self._cut_left_overs()
+                if not draft.break_log(key, error):
+                    return self._take_back([draft]) or error
         return None
 
     def _make_durable(self, drafts: Sequence[_Draft]) -> OSError | None:
+        if not drafts:
+            return None
+        now = self._now()
         try:
             if self._sync:
                 self._archive.sync()
-            new = self._ledger.commit([draft.to_commit() for draft in drafts]) if drafts else {}
+            if not all(self.is_held(draft.batch.logs.partition) for draft in drafts):
+                return self._take_back(drafts) or _lost(drafts, self.is_held)
+            commits = [draft.to_commit(now) for draft in drafts]
+            try:
+                new = self._ledger.commit(commits)
+            except LedgerWriteError:
+                if self._reserve is None or not self._reserve.release():
+                    raise
+                new = self._ledger.commit(commits)
         except OSError as error:
             return self._take_back(drafts) or error
         for draft in drafts:
@@ -156,21 +264,37 @@ class Committer:
 
     def _take_back(self, drafts: Sequence[_Draft]) -> OSError | None:
         for draft in drafts:
-            self._to_cut |= draft.lengths_before
+            self._to_cut |= {path: file.length for path, file in draft.files_before.items()}
         return self._cut_left_overs()
 
     def _cut_left_overs(self) -> OSError | None:
-        try:
-            for path, length in list(self._to_cut.items()):
-                if self._archive.length(path) > length:
+        failure = None
+        for path, length in list(self._to_cut.items()):
+            try:
+                found = self._archive.find(path)
+                if found is not None and found.length > length:
                     self._archive.cut(path, length)
+            except OSError as error:
+                failure = error
+            else:
                 del self._to_cut[path]
-        except OSError as error:
-            return error
-        return None
+        return failure
 
-    def _cut_back(self, path: str, length: int) -> None:
-        excess = self._archive.length(path) - length
+    def _recover(self, path: str, file: FileEntry) -> FileEntry:
+        """Cut a file back to its committed length, also under a name that somebody gave it."""
+        found = self._archive.find(path)
+        if found is not None and (file.inode in (0, found.inode)):
+            self._cut_back(path, found.length, file.length)
+            return replace(file, length=min(found.length, file.length), inode=found.inode)
+        renamed = self._archive.find_renamed(path, file.inode) if file.inode else None
+        if renamed is not None:
+            there = self._archive.find(renamed)
+            self._cut_back(renamed, there.length if there else 0, file.length)
+            self._archive.forget(renamed)
+        return FileEntry(found.length, found.inode, self._now()) if found else FileEntry()
+
+    def _cut_back(self, path: str, found: int, length: int) -> None:
+        excess = found - length
         if excess > LARGEST_CUT:
             raise UncertainFileError(
                 f"{path} is {excess} bytes longer than the ledger says, more than any batch: "
@@ -179,113 +303,143 @@ class Committer:
         if excess > 0:
             self._archive.cut(path, length)
 
-    def _length_of(self, path: str) -> int:
-        """Return a file's length as we may rely on it, before the first write to it."""
-        if self._ledger.knows(path):
-            self._cut_back(path, self._ledger.length(path))
-        return self._archive.length(path)
+
+def _lost(drafts: Sequence[_Draft], is_held: Callable[[int], bool]) -> OSError:
+    """Return the error for drafts of which one was lost; the others are to be given again."""
+    partition = next(
+        (one.batch.logs.partition for one in drafts if not is_held(one.batch.logs.partition)), 0
+    )
+    return LostPartitionError(partition)
 
 
 class _Draft:
     """One batch on its way to disk: nothing of it counts until it is accepted."""
 
-    def __init__(self, batch: Batch, now: float) -> None:
-        self._batch = batch
-        self._logs: dict[LogKey, LogEntry] = {}
-        self.appends = self._plan(now)
-        """What to append to which file, each file once, in order."""
-        self.lengths_before = {
-            path: batch.logs.lengths[path] for path, _ in self.appends if path in batch.logs.lengths
-        }
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.outcome = Outcome()
+        self.files_before: dict[str, FileEntry] = {}
+        """Each file that is written to, as it is before."""
+        self._logs: dict[LogKey, LogDraft] = {}
+        self._quarantine: list[bytes] = []
+        self._committed: int | None = batch.logs.committed
+        self._entries: dict[LogKey, LogEntry] = {}
+        self._files: dict[str, FileEntry] = {}
+        self._plan()
 
-    @property
-    def new_paths(self) -> list[str]:
-        """Files whose length this partition does not know yet."""
-        return [path for path, _ in self.appends if path not in self._batch.logs.lengths]
+    def _plan(self) -> None:
+        batch = self.batch
+        for key, sequences in batch.refused.items():
+            self._log(key).refuse(sequences)
+        for key, sequence in batch.park.items():
+            self._log(key).park(sequence)
+        for delivery, reason in batch.terminated:
+            self._give_up(delivery, reason)
+        for delivery in batch.deliveries:
+            self._take(delivery)
+        if batch.backfill is None:
+            messages = (*batch.deliveries, *(delivery for delivery, _ in batch.terminated))
+            passed = max((delivery.sequence for delivery in messages), default=0)
+            self._committed = max(passed, self._committed or 0) or None
+        if batch.unpark is not None:
+            self._unpark(*batch.unpark)
 
-    def _plan(self, now: float) -> list[tuple[str, bytes]]:
-        pieces: dict[str, list[bytes]] = {}
-        for key, sequences in self._batch.refused.items():
-            entry = self._entry(key)
-            self._logs[key] = replace(entry, refused=entry.refused | sequences)
-        for delivery in self._batch.deliveries:
-            entry = self._entry((delivery.host, delivery.source.name if delivery.source else ""))
-            data, entry = _take(entry, delivery)
-            if data:
-                pieces.setdefault(entry.path, []).append(data)
-                entry = replace(entry, written_at=now)
-            self._logs[entry.host, entry.name] = entry
-        return [(path, b"".join(parts)) for path, parts in pieces.items()]
+    def _take(self, delivery: Delivery) -> None:
+        source = delivery.source
+        if source is not None or not delivery.host:
+            reason = why_unwritable(delivery)
+            if reason:
+                self._give_up(delivery, reason)
+                return
+        key = (delivery.host, "" if source is None else source.name)
+        draft = self._logs.get(key)
+        if draft is None:
+            draft = self._log(key)
+        draft.take(delivery, is_doubtful=delivery.sequence <= self.batch.logs.doubtful_to)
 
-    def to_commit(self) -> PartitionCommit:
+    def _give_up(self, delivery: Delivery, reason: str) -> None:
+        self._log(key_of(delivery)).quarantine(delivery)
+        self._quarantine.append(quarantined_line(delivery, reason))
+        self.outcome.terminated.append((delivery, reason))
+
+    def _unpark(self, key: LogKey, skipped_to: int) -> None:
+        draft = self._log(key)
+        if self.batch.logs.skipped_to.get(key, 0) <= max(skipped_to, draft.mark):
+            draft.unpark()
+
+    def _log(self, key: LogKey) -> LogDraft:
+        draft = self._logs.get(key)
+        if draft is None:
+            before = self.batch.logs.logs.get(key)
+            if before is None:
+                before = LogEntry(host=key[0], name=key[1], path=self._free_path(key))
+            draft = LogDraft(before, is_backfill=self.batch.backfill == key)
+            self._logs[key] = draft
+        return draft
+
+    def _free_path(self, key: LogKey) -> str:
+        """Return a new log's path: two logs never share a file, whatever they call themselves."""
+        host, name = key
+        others = [entry.path for entry in self.batch.logs.of_host(host)]
+        others += [draft.path for (other, _), draft in self._logs.items() if other == host]
+        return log_path(host, name, taken=others)
+
+    def files(self) -> list[tuple[LogKey, str, int]]:
+        """Return which log appends how many bytes to which file."""
+        return [(key, path, len(data)) for key, path, data in self.appends()]
+
+    def appends(self) -> list[tuple[LogKey, str, bytes]]:
+        """Return what to append to which file, each file once."""
+        found = []
+        for key, draft in self._logs.items():
+            if draft.pieces:
+                if len(draft.pieces) > 1:
+                    draft.pieces = [b"".join(draft.pieces)]
+                found.append((key, draft.path, draft.pieces[0]))
+        if self._quarantine:
+            path = quarantine_path(self.batch.logs.partition)
+            found.append((("", path), path, b"".join(self._quarantine)))
+        return found
+
+    def break_log(self, key: LogKey, error: OSError) -> bool:
+        """Leave out a log whose file cannot be written. False where it is the quarantine's."""
+        draft = self._logs.get(key)
+        if draft is None:
+            return False
+        self.outcome.broken[key] = error
+        self.outcome.unwritten += draft.fail()
+        self.files_before.pop(draft.path, None)
+        return True
+
+    def to_commit(self, now: float) -> PartitionCommit:
         """Return what the ledger is to record."""
-        highest = max((delivery.sequence for delivery in self._batch.deliveries), default=0)
-        self._committed = max(highest, self._batch.logs.committed or 0)
-        self._lengths = {path: self.lengths_before[path] + len(data) for path, data in self.appends}
+        self._entries = {key: draft.entry(now) for key, draft in self._logs.items()}
+        before = self.files_before
+        self._files = {
+            path: FileEntry(before[path].length + len(data), before[path].inode, before[path].since)
+            for _, path, data in self.appends()
+        }
         return PartitionCommit(
-            partition=self._batch.logs.partition,
+            epoch=self.batch.logs.epoch,
+            partition=self.batch.logs.partition,
             committed=self._committed,
-            logs=tuple(self._logs.values()),
-            lengths=self._lengths,
+            logs=tuple(self._entries.values()),
+            files=self._files,
         )
 
     def name_new_logs(self, ids: dict[tuple[int, str, str], int]) -> None:
         """Give new logs the ids the ledger chose."""
-        partition = self._batch.logs.partition
-        for key, entry in self._logs.items():
+        partition = self.batch.logs.partition
+        for key, entry in self._entries.items():
             if not entry.id:
-                self._logs[key] = replace(entry, id=ids[partition, *key])
+                self._entries[key] = replace(entry, id=ids[partition, *key])
 
     def accept(self) -> None:
         """Let the draft count: it is on disk and in the ledger."""
-        logs = self._batch.logs
-        logs.logs.update(self._logs)
-        logs.lengths.update(self._lengths)
-        logs.committed = self._committed
-        for delivery in self._batch.deliveries:
-            delivery.written = True
-
-    def _entry(self, key: LogKey) -> LogEntry:
-        entry = self._logs.get(key) or self._batch.logs.logs.get(key)
-        return entry or LogEntry(host=key[0], name=key[1], path=log_path(*key))
-
-
-def _take(entry: LogEntry, delivery: Delivery) -> tuple[bytes, LogEntry]:
-    """Return the bytes of a message that are still to be written, and the entry behind them."""
-    sequence = delivery.sequence
-    if entry.is_repeat(sequence):
-        return b"", replace(entry, suppressed=entry.suppressed + 1)
-    data = as_lines(delivery.payload, delivery.source)
-    is_late = sequence < entry.mark
-    if delivery.source is not None:
-        data, entry = _take_range(entry, delivery.source, data, is_late=is_late)
-    lines = data.count(b"\n")
-    return data, replace(
-        entry,
-        mark=max(entry.mark, sequence),
-        refused=entry.refused - {sequence} if is_late else entry.refused,
-        lines=entry.lines + lines,
-        messages=entry.messages + 1,
-        bytes=entry.bytes + len(data),
-        out_of_order=entry.out_of_order + (lines if is_late else 0),
-    )
-
-
-def _take_range(
-    entry: LogEntry, source: SourceRange, data: bytes, *, is_late: bool
-) -> tuple[bytes, LogEntry]:
-    """Use the range to drop bytes that are written already, and to notice bytes that never came."""
-    known = entry.spans.get(source.file)
-    line_end = source.line + data.count(b"\n")
-    if is_late:
-        return data, replace(entry, lost=max(0, entry.lost - data.count(b"\n")))
-    if known is None:
-        lost = source.line if entry.spans else 0
-        entry = entry.with_span(source.file, Span(source.end, line_end))
-        return data, replace(entry, lost=entry.lost + lost)
-    if source.end <= known.end:
-        return b"", replace(entry, suppressed=entry.suppressed + 1)
-    lost = max(0, source.line - known.line) if source.start > known.end else 0
-    fresh = data[max(0, known.end - source.start) :]
-    entry = entry.with_span(source.file, Span(source.end, line_end))
-    return fresh, replace(entry, lost=entry.lost + lost)
+        logs = self.batch.logs
+        logs.accept(self._entries, self._files, self._committed)
+        for key, draft in self._logs.items():
+            if draft.skipped_to:
+                logs.skipped_to[key] = max(draft.skipped_to, logs.skipped_to.get(key, 0))
+            for delivery in draft.deliveries:
+                delivery.written = True

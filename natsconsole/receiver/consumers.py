@@ -8,7 +8,9 @@ younger.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy
 from natsconsole.gateway.jetstream import ConsumerInfo, JetStream
@@ -18,6 +20,7 @@ GROUP_KEY = "natsconsole.group"
 PARTITION_KEY = "natsconsole.partition"
 POLICY_KEY = "natsconsole.policy"
 GENERATION_KEY = "natsconsole.generation"
+DIRECTORY_KEY = "natsconsole.directory"
 PRIORITY_TIMEOUT = 2.0
 """Seconds without a pull after which the server pins another client."""
 
@@ -29,10 +32,14 @@ class ConsumerSettings:
     ack_wait_seconds: float | None = None
     max_ack_pending: int | None = None
     max_deliver: int | None = None
+    backoff_seconds: tuple[float, ...] | None = None
+    """Waits before the first, second, ... redelivery instead of ack wait; the last repeats."""
 
 
 UNCHANGED = ConsumerSettings()
-DEFAULTS = ConsumerSettings(ack_wait_seconds=30.0, max_ack_pending=1000, max_deliver=-1)
+DEFAULTS = ConsumerSettings(
+    ack_wait_seconds=30.0, max_ack_pending=1000, max_deliver=-1, backoff_seconds=()
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +53,21 @@ class GroupConsumer:
     ack_wait_seconds: float
     max_ack_pending: int
     max_deliver: int
+    backoff_seconds: tuple[float, ...]
+    directory: str
+    """Id of the ledger of whoever had it last."""
+    created: str
+    ack_floor: int
+    """Stream sequence up to which all was settled when this was read."""
+    delivered: int
+    """Highest stream sequence delivered when this was read."""
     config: dict[str, Any]
+
+    def wait(self, deliveries: int) -> float:
+        """Return the seconds after which a message delivered so often comes again."""
+        if self.backoff_seconds:
+            return self.backoff_seconds[min(deliveries, len(self.backoff_seconds)) - 1]
+        return self.ack_wait_seconds
 
     @classmethod
     def read(cls, info: ConsumerInfo, group: str) -> GroupConsumer | None:
@@ -68,23 +89,56 @@ class GroupConsumer:
             ack_wait_seconds=info.config.get("ack_wait", 0) / 1e9,
             max_ack_pending=info.config.get("max_ack_pending", 0),
             max_deliver=info.config.get("max_deliver", -1),
+            backoff_seconds=tuple(wait / 1e9 for wait in info.config.get("backoff") or ()),
+            directory=metadata.get(DIRECTORY_KEY, ""),
+            created=info.created,
+            ack_floor=info.ack_floor.stream_seq,
+            delivered=info.delivered.stream_seq,
             config=info.config,
         )
 
 
-class GroupConsumers:
-    """Finds, makes and replaces the consumers of one group on one stream."""
+class Taken(NamedTuple):
+    """A consumer that is ready to be pulled from."""
 
-    def __init__(self, jetstream: JetStream, stream: str, group: str) -> None:
+    consumer: GroupConsumer
+    doubtful_to: int
+    """Up to this sequence a receiver with another ledger may have written what comes now."""
+
+
+class GroupConsumers:
+    """Finds, makes and replaces the consumers of one group on one stream.
+
+    Args:
+        jetstream: the API.
+        stream: the stream.
+        group: the group.
+        directory: id of our ledger: tells our own former deliveries from another machine's.
+        rewinds: whether the server can rewind a consumer (2.14); else it is made anew.
+        pins: whether it can pin a consumer to one client (2.11).
+    """
+
+    def __init__(
+        self,
+        jetstream: JetStream,
+        stream: str,
+        group: str,
+        *,
+        directory: str,
+        rewinds: bool = True,
+        pins: bool = True,
+    ) -> None:
         self._jetstream = jetstream
         self._stream = stream
         self._group = group
+        self._directory = directory
+        self._rewinds = rewinds
+        self._pins = pins
 
-    async def policy(self) -> AckPolicy | None:
-        """Return the group's policy, or None where it has no consumer yet."""
+    async def newest(self) -> GroupConsumer | None:
+        """Return the group's youngest consumer: its policy and settings are the group's."""
         found = await self._all()
-        newest = max(found, key=lambda consumer: consumer.generation, default=None)
-        return newest.policy if newest else None
+        return max(found, key=lambda consumer: consumer.generation, default=None)
 
     async def take(
         self,
@@ -94,27 +148,49 @@ class GroupConsumers:
         *,
         filter_subject: str,
         first_uncommitted: int | None,
-    ) -> GroupConsumer:
+    ) -> Taken:
         """Return the partition's consumer, rewound to the first message that is not committed.
 
-        Without a ledger it goes on at its ack floor. A consumer with policy none goes on where
-        it is: delivery was the acknowledgement, and what a crash lost of it is lost.
+        Without a ledger, or after a receiver with another one, it goes on at its ack floor. A
+        consumer with policy none goes on where it is: delivery was the acknowledgement, and what
+        a crash lost of it is lost.
         """
         found = [consumer for consumer in await self._all() if consumer.partition == partition]
         found.sort(key=lambda consumer: consumer.generation)
-        current = found[-1] if found else None
-        is_new = current is None or current.policy != policy or len(found) > 1
-        if current is None or current.policy != policy:
-            current = await self._create(partition, policy, settings, current, filter_subject)
+        before = found[-1] if found else None
+        start, doubtful_to = self._start(before, first_uncommitted)
+        is_same = before is not None and before.policy == policy
+        if before is None or not is_same or not self._rewinds:
+            current = await self._create(partition, policy, settings, before, filter_subject, start)
         else:
-            current = await self._adjust(current, settings)
-        if is_new or policy != "none":
-            await self._jetstream.unpin_consumer(self._stream, current.name, PRIORITY_GROUP)
-            await self._jetstream.reset_consumer(self._stream, current.name, first_uncommitted or 0)
+            current = await self._adjust(before, settings)
+        if self._rewinds and (policy != "none" or not is_same or len(found) > 1):
+            if self._pins:
+                await self._jetstream.unpin_consumer(self._stream, current.name, PRIORITY_GROUP)
+            await self._jetstream.reset_consumer(self._stream, current.name, start)
         for old in found:
             if old.name != current.name:
                 await self._jetstream.delete_consumer(self._stream, old.name)
-        return current
+        return Taken(current, doubtful_to)
+
+    async def read(self, name: str) -> GroupConsumer | None:
+        """Return a consumer as it is now, or None where it is not the group's any more."""
+        return GroupConsumer.read(
+            await self._jetstream.consumer_info(self._stream, name), self._group
+        )
+
+    async def edit(self, consumer: GroupConsumer, settings: ConsumerSettings) -> GroupConsumer:
+        """Change what can be changed of a consumer while it is pulled from."""
+        return await self._adjust(consumer, settings)
+
+    def _start(
+        self, before: GroupConsumer | None, first_uncommitted: int | None
+    ) -> tuple[int, int]:
+        """Return where to begin (0 for the ack floor), and up to where others may have written."""
+        if before is None or before.directory in ("", self._directory):
+            return first_uncommitted or 0, 0
+        doubtful_to = before.delivered if before.delivered > before.ack_floor else 0
+        return max(first_uncommitted or 0, before.ack_floor + 1), doubtful_to
 
     async def _all(self) -> list[GroupConsumer]:
         infos = await self._jetstream.consumers(self._stream)
@@ -128,6 +204,7 @@ class GroupConsumers:
         settings: ConsumerSettings,
         before: GroupConsumer | None,
         filter_subject: str,
+        start: int,
     ) -> GroupConsumer:
         generation = before.generation + 1 if before else 1
         wanted = _merged(settings, before)
@@ -137,63 +214,88 @@ class GroupConsumers:
             "deliver_policy": "all",
             "ack_policy": policy,
             "filter_subject": filter_subject,
-            "max_deliver": wanted.max_deliver,
-            "priority_policy": "pinned_client",
-            "priority_groups": [PRIORITY_GROUP],
-            "priority_timeout": int(PRIORITY_TIMEOUT * 1e9),
             "metadata": {
                 GROUP_KEY: self._group,
                 PARTITION_KEY: str(partition),
                 POLICY_KEY: policy,
                 GENERATION_KEY: str(generation),
+                DIRECTORY_KEY: self._directory,
             }
             | _kept(wanted),
         }
-        if policy != "none":
-            config["ack_wait"] = int((wanted.ack_wait_seconds or 0) * 1e9)
-            config["max_ack_pending"] = wanted.max_ack_pending
+        if self._pins:
+            config["priority_policy"] = "pinned_client"
+            config["priority_groups"] = [PRIORITY_GROUP]
+            config["priority_timeout"] = int(PRIORITY_TIMEOUT * 1e9)
+        if not self._rewinds:
+            # A consumer that cannot be rewound begins where it must, and is made anew each time.
+            start = start or (before.ack_floor + 1 if before else 0)
+            if start:
+                config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": start}
+        config |= _editable(policy, wanted)
         info = await self._jetstream.create_consumer(self._stream, config)
         made = GroupConsumer.read(info, self._group)
         assert made is not None  # noqa: S101 - the metadata above are what read() looks for
         return made
 
     async def _adjust(self, consumer: GroupConsumer, settings: ConsumerSettings) -> GroupConsumer:
-        if consumer.policy == "none":
-            return consumer
         wanted = _merged(settings, consumer)
-        changes = {
-            "ack_wait": int((wanted.ack_wait_seconds or 0) * 1e9),
-            "max_ack_pending": wanted.max_ack_pending,
-            "max_deliver": wanted.max_deliver,
-        }
-        if all(consumer.config.get(key) == value for key, value in changes.items()):
+        changes = _editable(consumer.policy, wanted)
+        metadata = consumer.config.get("metadata", {})
+        kept = metadata | _kept(wanted) | {DIRECTORY_KEY: self._directory}
+        if kept == metadata and all(
+            (consumer.config.get(key) or None) == (value or None) for key, value in changes.items()
+        ):
             return consumer
-        config = consumer.config | changes
-        config["metadata"] = config.get("metadata", {}) | _kept(wanted)
+        config = consumer.config | changes | {"metadata": kept}
         info = await self._jetstream.update_consumer(self._stream, config)
         return GroupConsumer.read(info, self._group) or consumer
 
 
-_KEPT = ("ack_wait_seconds", "max_ack_pending", "max_deliver")
+_KEPT = ("ack_wait_seconds", "max_ack_pending", "max_deliver", "backoff_seconds")
+
+
+def _editable(policy: AckPolicy, settings: ConsumerSettings) -> dict[str, Any]:
+    """Return the part of a consumer's configuration that may be edited."""
+    if policy == "none":
+        return {}
+    waits = settings.backoff_seconds or ()
+    first = waits[0] if waits else settings.ack_wait_seconds or 0.0
+    return {
+        "ack_wait": int(first * 1e9),
+        "max_ack_pending": settings.max_ack_pending,
+        "max_deliver": settings.max_deliver,
+        "backoff": [int(wait * 1e9) for wait in waits],
+    }
 
 
 def _kept(settings: ConsumerSettings) -> dict[str, str]:
     """Settings as metadata: a consumer with policy none has nowhere else to keep them."""
-    return {f"natsconsole.{name}": str(getattr(settings, name)) for name in _KEPT}
+    return {
+        f"natsconsole.{name}": msgspec.json.encode(getattr(settings, name)).decode()
+        for name in _KEPT
+    }
 
 
 def _merged(asked: ConsumerSettings, before: GroupConsumer | None) -> ConsumerSettings:
     """What is asked for, else what the generation before had, else the defaults."""
     kept = before.config.get("metadata", {}) if before else {}
-
-    def value(name: str) -> float:
-        found = getattr(asked, name)
-        if found is None:
-            found = kept.get(f"natsconsole.{name}")
-        return float(getattr(DEFAULTS, name) if found is None else found)
-
     return ConsumerSettings(
-        ack_wait_seconds=value("ack_wait_seconds"),
-        max_ack_pending=int(value("max_ack_pending")),
-        max_deliver=int(value("max_deliver")),
+        **{
+            name: _setting(getattr(asked, name), kept.get(f"natsconsole.{name}"), name)
+            for name in _KEPT
+        }
     )
+
+
+def _setting(asked: Any, kept: str | None, name: str) -> Any:
+    if asked is not None:
+        return asked
+    default = getattr(DEFAULTS, name)
+    if kept is None:
+        return default
+    try:
+        found = msgspec.json.decode(kept)
+    except msgspec.DecodeError:
+        return default
+    return tuple(found) if isinstance(found, list) else found

@@ -20,7 +20,9 @@ from natsconsole.domain.receivers import (
     AnswerRequest,
     FaultRequest,
     HostsRequest,
+    MessageRequest,
     PolicyRequest,
+    SettingsRequest,
     UnackedRequest,
 )
 from natsconsole.receiver.receiver import Receiver, RefusedError
@@ -81,6 +83,14 @@ class Control:
             await receiver.set_policy(_read(data, PolicyRequest).ack_policy)
             return receiver.status(self.subject)
 
+        async def settings(data: bytes) -> msgspec.Struct:
+            await receiver.set_settings(_read(data, SettingsRequest))
+            return receiver.status(self.subject)
+
+        async def message(data: bytes) -> msgspec.Struct:
+            await receiver.answer_message(_read(data, MessageRequest))
+            return receiver.status(self.subject)
+
         def changing(
             change: Callable[[bytes], None],
         ) -> Callable[[bytes], Awaitable[msgspec.Struct]]:
@@ -95,7 +105,9 @@ class Control:
             "hosts": hosts,
             "unacked": unacked,
             "policy": policy,
-            "answer": changing(lambda data: receiver.set_answer(_read(data, AnswerRequest).answer)),
+            "settings": settings,
+            "message": message,
+            "answer": changing(lambda data: receiver.set_rule(_read(data, AnswerRequest))),
             "fault": changing(lambda data: receiver.set_fault(_read(data, FaultRequest).fault)),
             "pause": changing(lambda _: receiver.pause()),
             "resume": changing(lambda _: receiver.resume()),

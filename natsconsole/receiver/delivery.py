@@ -6,10 +6,6 @@ from typing import NamedTuple
 
 from shipper.wire import SourceRange
 
-ACK = b"+ACK"
-NAK = b"-NAK"
-IN_PROGRESS = b"+WPI"
-
 
 class Place(NamedTuple):
     """What the ack reply subject says of a delivery."""

@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from natsconsole.receiver.committer import Batch, Committer
+from natsconsole.receiver.committer import Batch, Committer, Outcome
 
 T = TypeVar("T")
 
 
 class _Commit(NamedTuple):
     batch: Batch
-    done: asyncio.Future[None]
+    done: asyncio.Future[Outcome]
 
 
 class _Call(NamedTuple):
@@ -38,11 +38,11 @@ class DiskThread:
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
         self._thread.start()
 
-    async def commit(self, batch: Batch) -> None:
-        """Write, sync and record a batch. After an ``OSError`` nothing of it is on disk."""
-        done: asyncio.Future[None] = self._loop.create_future()
+    async def commit(self, batch: Batch) -> Outcome:
+        """Write, sync and record a batch."""
+        done: asyncio.Future[Outcome] = self._loop.create_future()
         self._work.put(_Commit(batch, done))
-        await done
+        return await done
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run a function in the disk thread, between two commits."""
@@ -57,10 +57,12 @@ class DiskThread:
 
     def _run(self) -> None:
         while True:
-            items = self._all_that_wait()
             commits: list[_Commit] = []
-            for item in items:
+            for item in self._all_that_wait():
                 if isinstance(item, _Commit):
+                    if any(item.batch.logs is other.batch.logs for other in commits):
+                        self._answer_commits(commits)
+                        commits = []
                     commits.append(item)
                     continue
                 self._answer_commits(commits)
@@ -94,21 +96,15 @@ class DiskThread:
         try:
             result = call.function()
         except Exception as error:  # noqa: BLE001 - raised again where it was called
-            self._loop.call_soon_threadsafe(_settle, [call.done], [error])
-        else:
-            self._loop.call_soon_threadsafe(_settle_value, call.done, result)
+            result = error
+        self._loop.call_soon_threadsafe(_settle, [call.done], [result])
 
 
 def _settle(futures: list[asyncio.Future[Any]], results: list[Any]) -> None:
     for future, result in zip(futures, results, strict=True):
         if future.done():
             continue
-        if result is None:
-            future.set_result(None)
-        else:
+        if isinstance(result, Exception):
             future.set_exception(result)
-
-
-def _settle_value(future: asyncio.Future[Any], value: object) -> None:
-    if not future.done():
-        future.set_result(value)
+        else:
+            future.set_result(result)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 MAX_LENGTH = 64
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -26,9 +27,15 @@ def safe_name(name: str) -> str:
     return f"{stem[:room]}~{digest}"
 
 
-def log_path(host: str, name: str) -> str:
+def log_path(host: str, name: str, *, taken: Iterable[str] = ()) -> str:
     """Return the path of a host's log below the receiver's directory.
 
-    A message that names no log goes to ``<host>.log``.
+    A message that names no log goes to ``<host>.log``. Where that path is ``taken``, also in
+    other letter case, the log gets a short suffix of its own.
     """
-    return f"{safe_name(host)}/{safe_name(name or f'{host}.log')}"
+    path = f"{safe_name(host)}/{safe_name(name or f'{host}.log')}"
+    if path.casefold() in {other.casefold() for other in taken}:
+        digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+        directory, _, file = path.rpartition("/")
+        return f"{directory}/{file[: MAX_LENGTH - len(digest) - 1]}~{digest}"
+    return path

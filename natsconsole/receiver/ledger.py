@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-SCHEMA_VERSION = 1
-_SPANS_KEPT = 4
+from natsconsole.domain.integrity import Span, spans_kept
+from natsconsole.domain.receivers import LostRange
+
+SCHEMA_VERSION = 2
 _COLUMNS = (
-    "path", "mark", "lines", "messages", "bytes", "suppressed", "lost", "out_of_order",
-    "written_at", "spans", "refused",
+    "path", "mark", "lines", "messages", "bytes", "suppressed", "doubled", "lost", "out_of_order",
+    "quarantined", "parked_from", "written_at", "spans", "refused", "lost_ranges",
 )  # fmt: skip
 
 _SCHEMA = """
@@ -30,7 +33,12 @@ CREATE TABLE epoch (
     created TEXT NOT NULL,
     UNIQUE (stream, created)
 );
-CREATE TABLE file (path TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE file (
+    path TEXT PRIMARY KEY,
+    length INTEGER NOT NULL,
+    inode INTEGER NOT NULL DEFAULT 0,
+    since REAL NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 CREATE TABLE progress (
     epoch INTEGER NOT NULL REFERENCES epoch,
     partition INTEGER NOT NULL,
@@ -54,9 +62,24 @@ CREATE TABLE log (
     written_at REAL NOT NULL,
     spans TEXT NOT NULL,
     refused TEXT NOT NULL,
+    doubled INTEGER NOT NULL DEFAULT 0,
+    quarantined INTEGER NOT NULL DEFAULT 0,
+    parked_from INTEGER NOT NULL DEFAULT 0,
+    lost_ranges TEXT NOT NULL DEFAULT '[]',
     UNIQUE (epoch, partition, host, name)
 );
 """
+_FROM_1_TO_2 = """
+ALTER TABLE file ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN since REAL NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN doubled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN parked_from INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN lost_ranges TEXT NOT NULL DEFAULT '[]';
+"""
+
+
+EpochChange = Literal["none", "first", "re-created", "set back"]
 
 
 class LedgerError(Exception):
@@ -68,13 +91,15 @@ class LedgerWriteError(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """How far one source file has been written."""
+class FileEntry:
+    """One file of the archive as of the last commit."""
 
-    end: int
-    """Offset after its last written byte."""
-    line: int
-    """How many line ends lie before ``end``."""
+    length: int = 0
+    """Committed length in bytes."""
+    inode: int = 0
+    """Tells the file from another that somebody put in its place; 0 where it is not known."""
+    since: float = 0.0
+    """When its first byte was written, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +114,21 @@ class LogEntry:
     mark: int = 0
     """Highest stream sequence written."""
     refused: frozenset[int] = frozenset()
-    """Sequences at or below the mark that are not written: these are no repeats."""
-    spans: dict[str, Span] = field(default_factory=dict)
+    """Sequences that were delivered and are not written, refused or held: these are no repeats."""
+    parked_from: int = 0
+    """From this stream sequence on its lines wait in the stream; 0 while they do not."""
+    spans: Mapping[str, Span] = field(default_factory=dict)
     """By source file identity, the last few, oldest first."""
+    lost_ranges: tuple[LostRange, ...] = ()
+    """The latest gaps."""
     lines: int = 0
     messages: int = 0
     bytes: int = 0
     suppressed: int = 0
+    doubled: int = 0
     lost: int = 0
     out_of_order: int = 0
+    quarantined: int = 0
     written_at: float = 0.0
     """Seconds since the epoch."""
 
@@ -105,24 +136,18 @@ class LogEntry:
         """Whether a message with this sequence has been written already."""
         return sequence <= self.mark and sequence not in self.refused
 
-    def with_span(self, file: str, span: Span) -> LogEntry:
-        """Return the entry with the end of one source file moved, the oldest files forgotten."""
-        spans = {name: old for name, old in self.spans.items() if name != file}
-        spans[file] = span
-        for name in list(spans)[:-_SPANS_KEPT]:
-            del spans[name]
-        return replace(self, spans=spans)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionEntry:
     """Everything the ledger knows of one partition."""
 
+    epoch: int = 0
+    """Which creation of the stream this is about."""
     committed: int | None
     """Highest stream sequence below which all is written or refused; None where unknown."""
     logs: tuple[LogEntry, ...]
-    lengths: dict[str, int]
-    """Committed length of every file, by path."""
+    files: dict[str, FileEntry]
+    """By path."""
 
     @property
     def first_uncommitted(self) -> int | None:
@@ -137,10 +162,12 @@ class PartitionEntry:
 class PartitionCommit:
     """What one partition adds to a commit."""
 
+    epoch: int
     partition: int
-    committed: int
+    committed: int | None
+    """None leaves it as it is."""
     logs: tuple[LogEntry, ...]
-    lengths: dict[str, int]
+    files: Mapping[str, FileEntry]
 
 
 class Ledger:
@@ -153,6 +180,8 @@ class Ledger:
     def __init__(self, path: Path, *, group: str) -> None:
         self._path = path
         self._epoch = 0
+        self.id = ""
+        """Tells this ledger, and so its directory, from every other."""
         try:
             self._db = sqlite3.connect(
                 path, timeout=10, isolation_level=None, check_same_thread=False
@@ -170,37 +199,79 @@ class Ledger:
         try:
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                self._run(_SCHEMA)
                 self._db.execute("INSERT INTO identity VALUES ('group', ?)", (group,))
+                self._db.execute("INSERT INTO identity VALUES ('id', ?)", (secrets.token_hex(8),))
+            elif version == 1:
+                self._run(_FROM_1_TO_2)
+                self._db.execute("INSERT INTO identity VALUES ('id', ?)", (secrets.token_hex(8),))
             elif version != SCHEMA_VERSION:
                 raise LedgerError(
                     f"ledger {self._path} is of version {version}, this program knows "
                     f"{SCHEMA_VERSION}: use the program that wrote it, or another --dir"
                 )
-            (owner,) = self._db.execute("SELECT value FROM identity WHERE key = 'group'").fetchone()
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            owner = self._identity("group")
             if owner != group:
                 raise LedgerError(
                     f"ledger {self._path} belongs to group {owner!r}: "
                     f"give group {group!r} a --dir of its own"
                 )
+            self.id = self._identity("id")
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
 
-    def begin_epoch(self, stream: str, created: str) -> bool:
-        """Work on this stream. Returns whether an earlier stream of that name was re-created."""
-        known = self._db.execute("SELECT created FROM epoch WHERE stream = ?", (stream,)).fetchall()
-        if (created,) not in known:
-            self._db.execute(
-                "INSERT OR IGNORE INTO epoch (stream, created) VALUES (?, ?)", (stream, created)
-            )
-        (self._epoch,) = self._db.execute(
-            "SELECT id FROM epoch WHERE stream = ? AND created = ?", (stream, created)
+    def _run(self, statements: str) -> None:
+        for statement in statements.split(";"):
+            self._db.execute(statement)
+
+    def _identity(self, key: str) -> str:
+        (value,) = self._db.execute("SELECT value FROM identity WHERE key = ?", (key,)).fetchone()
+        return str(value)
+
+    def begin_epoch(self, stream: str, created: str, last_sequence: int) -> EpochChange:
+        """Work on this stream. A new epoch begins where its sequences begin anew.
+
+        The account and the source ranges of the epoch before go on: what a shipper sends again
+        is recognised also in a stream that was made anew.
+
+        Args:
+            stream: its name.
+            created: when it was made, as JetStream says it.
+            last_sequence: its last: below what we have written, the stream was set back.
+
+        Raises:
+            LedgerWriteError: nothing was recorded.
+        """
+        with self._transaction():
+            epochs = self._db.execute(
+                "SELECT id, created FROM epoch WHERE stream = ? ORDER BY id", (stream,)
+            ).fetchall()
+            id_, known = epochs[-1] if epochs else (0, "")
+            change: EpochChange = "none"
+            if known.partition("~")[0] != created:
+                change = "re-created" if epochs else "first"
+            elif self._highest(id_) > last_sequence:
+                change = "set back"
+            if change != "none":
+                id_ = self._new_epoch(stream, f"{created}~{id_}" if epochs else created, id_)
+        self._epoch = id_
+        return change
+
+    def _new_epoch(self, stream: str, created: str, before: int) -> int:
+        (id_,) = self._db.execute(
+            "INSERT INTO epoch (stream, created) VALUES (?, ?) RETURNING id", (stream, created)
         ).fetchone()
-        return bool(known) and (created,) not in known
+        self._db.execute(_CARRY_OVER, (id_, before))
+        return int(id_)
+
+    def _highest(self, epoch: int) -> int:
+        (found,) = self._db.execute(
+            "SELECT max(committed) FROM progress WHERE epoch = ?", (epoch,)
+        ).fetchone()
+        return found or 0
 
     def load(self, partition: int) -> PartitionEntry:
         """Return what is known of a partition."""
@@ -216,27 +287,24 @@ class Ledger:
                 (self._epoch, partition),
             )
         )
-        lengths = {log.path: self.length(log.path) for log in logs}
-        return PartitionEntry(committed=row and row[0], logs=logs, lengths=lengths)
+        files = {log.path: found for log in logs if (found := self.file(log.path)) is not None}
+        return PartitionEntry(epoch=self._epoch, committed=row and row[0], logs=logs, files=files)
 
-    def length(self, path: str) -> int:
-        """Return a file's committed length; 0 where it has none."""
-        row = self._db.execute("SELECT length FROM file WHERE path = ?", (path,)).fetchone()
-        return row[0] if row else 0
+    def file(self, path: str) -> FileEntry | None:
+        """Return what is committed of a file, or None where it has no row: it is never cut then."""
+        row = self._db.execute(
+            "SELECT length, inode, since FROM file WHERE path = ?", (path,)
+        ).fetchone()
+        return FileEntry(*row) if row else None
 
-    def knows(self, path: str) -> bool:
-        """Whether this file has a committed length: one that has none is never cut."""
-        found = self._db.execute("SELECT 1 FROM file WHERE path = ?", (path,)).fetchone()
-        return found is not None
-
-    def adopt(self, lengths: Mapping[str, int]) -> None:
-        """Record files as they are before our first write to them, durably.
+    def adopt(self, files: Mapping[str, FileEntry]) -> None:
+        """Record files as they are before the next write to them, durably.
 
         Raises:
             LedgerWriteError: nothing was recorded.
         """
         with self._transaction():
-            self._db.executemany("INSERT OR IGNORE INTO file VALUES (?, ?)", lengths.items())
+            self._db.executemany(_UPSERT_FILE, _file_rows(files))
 
     def commit(self, commits: Iterable[PartitionCommit]) -> dict[tuple[int, str, str], int]:
         """Record what is synced to disk, durably, in one transaction.
@@ -249,20 +317,17 @@ class Ledger:
         new: dict[tuple[int, str, str], int] = {}
         with self._transaction():
             for part in commits:
-                self._db.execute(
-                    "INSERT INTO progress VALUES (?, ?, ?) ON CONFLICT DO UPDATE "
-                    "SET committed = excluded.committed",
-                    (self._epoch, part.partition, part.committed),
-                )
-                self._db.executemany(
-                    "INSERT INTO file VALUES (?, ?) ON CONFLICT DO UPDATE "
-                    "SET length = excluded.length",
-                    part.lengths.items(),
-                )
+                if part.committed is not None:
+                    self._db.execute(
+                        "INSERT INTO progress VALUES (?, ?, ?) ON CONFLICT DO UPDATE "
+                        "SET committed = excluded.committed",
+                        (part.epoch, part.partition, part.committed),
+                    )
+                self._db.executemany(_UPSERT_FILE, _file_rows(part.files))
                 self._db.executemany(_UPDATE, [(*_row(log), log.id) for log in part.logs if log.id])
                 for log in part.logs:
                     if not log.id:
-                        row = (self._epoch, part.partition, log.host, log.name, *_row(log))
+                        row = (part.epoch, part.partition, log.host, log.name, *_row(log))
                         (id_,) = self._db.execute(_INSERT, row).fetchone()
                         new[part.partition, log.host, log.name] = id_
         return new
@@ -288,6 +353,18 @@ class Ledger:
         self._db.close()
 
 
+_COUNTED = (
+    "partition", "host", "name", "path", "lines", "messages", "bytes", "suppressed", "doubled",
+    "lost", "out_of_order", "quarantined", "written_at", "spans", "lost_ranges",
+)  # fmt: skip
+_CARRY_OVER = (
+    f"INSERT INTO log (epoch, mark, refused, {', '.join(_COUNTED)}) "  # noqa: S608 - our names
+    f"SELECT ?, 0, '[]', {', '.join(_COUNTED)} FROM log WHERE epoch = ?"
+)
+_UPSERT_FILE = (
+    "INSERT INTO file VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE "
+    "SET length = excluded.length, inode = excluded.inode, since = excluded.since"
+)
 _UPDATE = f"UPDATE log SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = ?"  # noqa: S608
 _INSERT = (
     f"INSERT INTO log (epoch, partition, host, name, {', '.join(_COLUMNS)}) "  # noqa: S608
@@ -295,16 +372,34 @@ _INSERT = (
 )
 
 
+def _file_rows(files: Mapping[str, FileEntry]) -> list[tuple[object, ...]]:
+    return [(path, file.length, file.inode, file.since) for path, file in files.items()]
+
+
 def _row(log: LogEntry) -> tuple[object, ...]:
     spans = [(file, span.end, span.line) for file, span in log.spans.items()]
+    gaps = [(gap.file, gap.start, gap.end, gap.lines) for gap in log.lost_ranges]
     return (
-        log.path, log.mark, log.lines, log.messages, log.bytes, log.suppressed, log.lost,
-        log.out_of_order, log.written_at, json.dumps(spans), json.dumps(sorted(log.refused)),
+        log.path, log.mark, log.lines, log.messages, log.bytes, log.suppressed, log.doubled,
+        log.lost, log.out_of_order, log.quarantined, log.parked_from, log.written_at,
+        json.dumps(spans), json.dumps(sorted(log.refused)) if log.refused else "[]",
+        json.dumps(gaps) if gaps else "[]",
     )  # fmt: skip
 
 
 def _entry(id_: int, host: str, name: str, *columns: Any) -> LogEntry:
     values = dict(zip(_COLUMNS, columns, strict=True))
     spans = {file: Span(end, line) for file, end, line in json.loads(values.pop("spans"))}
-    refused = frozenset(json.loads(values.pop("refused")))
-    return LogEntry(id=id_, host=host, name=name, spans=spans, refused=refused, **values)
+    gaps = tuple(
+        LostRange(log=name, file=file, start=start, end=end, lines=lines)
+        for file, start, end, lines in json.loads(values.pop("lost_ranges"))
+    )
+    return LogEntry(
+        id=id_,
+        host=host,
+        name=name,
+        spans=spans_kept(spans),
+        refused=frozenset(json.loads(values.pop("refused"))),
+        lost_ranges=gaps,
+        **values,
+    )

@@ -132,6 +132,19 @@ class Leases(Protocol):
         """
         ...
 
+    @property
+    def agreed(self) -> bytes:
+        """What the group has agreed on, as last seen; empty where it has not. Untrusted."""
+        ...
+
+    async def agree(self, value: bytes) -> None:
+        """Let the whole group see this as ``agreed``, within about an interval.
+
+        Raises:
+            ConnectionProblem, ApiError, KeyValueError: it could not be stored, or perhaps was.
+        """
+        ...
+
     async def needed(self) -> dict[tuple[str, int], int]:
         """Return what all groups have said with ``keep_from``, by group and partition.
 
@@ -246,6 +259,8 @@ class Membership:
         self._view = _View()
         self._wanted: frozenset[int] = seat.static or frozenset()
         self._members: tuple[str, ...] = ()
+        self._agreed = b""
+        self._agreed_revision = 0
         self._draining = False
         self._left = False
         self._bucket_created = ""
@@ -367,6 +382,14 @@ class Membership:
         else:
             await self._entries.put(key, str(sequence).encode())
 
+    @property
+    def agreed(self) -> bytes:
+        return self._agreed
+
+    async def agree(self, value: bytes) -> None:
+        self._agreed_revision = await self._entries.put(f"agreed.{self._group}.orders", value)
+        self._agreed = value
+
     async def needed(self) -> dict[tuple[str, int], int]:
         found: dict[tuple[str, int], int] = {}
         for key, entry in (await self._entries.entries("needed.*.*", from_leader=True)).items():
@@ -455,6 +478,7 @@ class Membership:
         if self._bucket_created not in {"", info.created}:
             # Leases of the bucket before are not in this one: let all of them expire.
             self._not_before = self._clock() + self._ttl
+            self._agreed_revision = 0
             log.warning("the bucket %s was re-created; waiting %s s", self.bucket, self._ttl)
         self._bucket_created = info.created
         life = _Life(instance=secrets.token_hex(8), revision=0, deadline=0.0)
@@ -526,6 +550,12 @@ class Membership:
         self._share_out(life)
         await self._check_owned(life, held)
         await self._give_back_strays(life)
+
+    def _see_agreed(self, entry: Entry | None) -> None:
+        """Take the group's agreement, but nothing older than what we have seen or said."""
+        if entry is not None and entry.revision > self._agreed_revision:
+            self._agreed, self._agreed_revision = entry.value, entry.revision
+            self._changed()
 
     def _share_out(self, life: _Life) -> None:
         others = {
@@ -653,6 +683,7 @@ class StaticPartitions:
         self._draining = False
         self._left = asyncio.Event()
         self._needed: dict[int, int] = {}
+        self._agreed = b""
 
     @property
     def wanted(self) -> frozenset[int]:
@@ -688,6 +719,13 @@ class StaticPartitions:
             self._needed.pop(partition, None)
         else:
             self._needed[partition] = sequence
+
+    @property
+    def agreed(self) -> bytes:
+        return self._agreed
+
+    async def agree(self, value: bytes) -> None:
+        self._agreed = value
 
     async def needed(self) -> dict[tuple[str, int], int]:
         return {("", partition): sequence for partition, sequence in self._needed.items()}

@@ -5,27 +5,46 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import stat
 from collections.abc import AsyncIterator
+from dataclasses import fields, replace
 from pathlib import Path
 
 from natsconsole.gateway.jetstream import STREAM_NOT_FOUND, ApiError, JetStream, StreamInfo
+from natsconsole.gateway.key_value import KeyValueError
 from natsconsole.gateway.log_stream import partitions_of, prefix_of
-from natsconsole.receiver.archive import DIRECTORY_MODE, Archive
+from natsconsole.gateway.stream_reader import StreamReader
+from natsconsole.receiver.agreement import Agreement, read_agreement
+from natsconsole.receiver.archive import DIRECTORY_MODE, OPEN_FILES, Archive
 from natsconsole.receiver.committer import Committer
 from natsconsole.receiver.consumers import GroupConsumers
+from natsconsole.receiver.directory_identity import directory_identity
 from natsconsole.receiver.disk_thread import DiskThread
 from natsconsole.receiver.ledger import Ledger
+from natsconsole.receiver.membership import (
+    Leases,
+    Membership,
+    MembershipError,
+    Seat,
+    StaticPartitions,
+)
 from natsconsole.receiver.partition_worker import Orders
 from natsconsole.receiver.receiver import Receiver, ReceiverConfig
+from natsconsole.receiver.reserve import Reserve
 from natsconsole.receiver.surroundings import Surroundings
-from shipper.connection import Connection
+from shipper.connection import Connection, ConnectionProblem
 
 log = logging.getLogger(__name__)
 
 STATE_DIRECTORY = ".natsconsole"
-OLDEST_SERVER = (2, 14, 0)
-"""The first that can rewind a consumer."""
+SYNC_INTERVAL = 1.0
+"""Seconds between two syncs with ``--fsync interval``."""
+DESCRIPTORS_KEPT = 48
+REWINDS = (2, 14, 0)
+"""The first server that can rewind a consumer in place."""
+PINS = HAS_TTL = (2, 11, 0)
+"""The first that pins a consumer to one client, and lets a message expire by itself."""
 
 
 class ReceiverError(Exception):
@@ -33,8 +52,15 @@ class ReceiverError(Exception):
 
 
 @contextlib.asynccontextmanager
-async def open_receiver(config: ReceiverConfig, connection: Connection) -> AsyncIterator[Receiver]:
+async def open_receiver(
+    config: ReceiverConfig, connection: Connection, control: Connection
+) -> AsyncIterator[Receiver]:
     """Open directory, ledger and stream, and yield a receiver that is ready to run.
+
+    Args:
+        config: what is asked for.
+        connection: carries the logs.
+        control: carries leases, status and control: there they do not wait behind megabytes.
 
     Raises:
         ReceiverError: something it needs is missing or cannot be used.
@@ -42,40 +68,121 @@ async def open_receiver(config: ReceiverConfig, connection: Connection) -> Async
     """
     jetstream = JetStream(connection)
     info = await _stream(jetstream, config.stream)
-    if connection.server_version_tuple < OLDEST_SERVER:
+    version = connection.server_version_tuple
+    prefix, count = prefix_of(info), partitions_of(info) or 1
+    if config.partitions is not None and not config.partitions <= set(range(count)):
         raise ReceiverError(
-            f"nats-server {connection.server_version} cannot rewind a consumer: "
-            "receive needs 2.14 or later"
+            f"stream {config.stream!r} has partitions 0 to {count - 1}: --partitions names others"
         )
-    prefix, partitions = prefix_of(info), partitions_of(info)
     state_directory = _make_directories(config.directory)
-    archive = Archive(config.directory)
+    archive = Archive(config.directory, open_files=_open_files(count))
     ledger = Ledger(state_directory / "ledger.db", group=config.group)
-    committer = Committer(archive, ledger, sync=config.sync)
-    disk = DiskThread(committer, interval=config.sync_interval)
-    consumers = GroupConsumers(jetstream, config.stream, config.group)
-    orders = Orders(policy=config.ack_policy or await consumers.policy() or "explicit")
+    reserve = Reserve(state_directory / f"reserve-{config.name}")
+    committer = Committer(
+        archive,
+        ledger,
+        sync=config.fsync != "never",
+        rotation=config.rotation,
+        reserve=reserve,
+    )
+    disk = DiskThread(committer, interval=SYNC_INTERVAL if config.fsync == "interval" else 0.0)
+    consumers = GroupConsumers(
+        jetstream,
+        config.stream,
+        config.group,
+        directory=ledger.id,
+        rewinds=version >= REWINDS,
+        pins=version >= PINS,
+    )
+    leases = _leases(config, control, info, count)
+    orders = Orders(policy="explicit", settings=config.settings)
     around = Surroundings(
         connection=connection,
         jetstream=jetstream,
+        reader=StreamReader(connection, jetstream, config.stream),
         consumers=consumers,
-        settings=config.settings,
+        leases=leases,
         disk=disk,
         committer=committer,
         ledger=ledger,
+        name=config.name,
         stream=config.stream,
         prefix=prefix,
-        is_partitioned=partitions is not None,
+        is_partitioned=partitions_of(info) is not None,
         state_directory=state_directory,
         legacy_subjects=config.legacy_subjects,
         max_bytes=max(4 << 20, 2 * connection.max_payload),
     )
+    committer.is_held = leases.is_held
     try:
-        yield Receiver(config, around, archive, orders, range(partitions or 1))
+        await _join(leases)
+        await _agree(config, leases, consumers, orders)
+        yield Receiver(config, around, archive, orders, range(count))
     finally:
         await disk.close()
         ledger.close()
         archive.close()
+        reserve.remove()
+
+
+def _leases(config: ReceiverConfig, control: Connection, info: StreamInfo, count: int) -> Leases:
+    if control.server_version_tuple < HAS_TTL:
+        if config.partitions is None:
+            raise ReceiverError(
+                f"nats-server {control.server_version} cannot share partitions out (2.11 can): "
+                f"give this receiver its own with --partitions, such as 0-{count - 1}"
+            )
+        return StaticPartitions(config.partitions, name=config.name)
+    return Membership(
+        control,
+        JetStream(control),
+        Seat(
+            stream=config.stream,
+            group=config.group,
+            name=config.name,
+            partitions=range(count),
+            directory_id=directory_identity(config.directory),
+            static=config.partitions,
+        ),
+        replicas=int(info.config.get("num_replicas", 1)),
+    )
+
+
+async def _join(leases: Leases) -> None:
+    if isinstance(leases, Membership):
+        try:
+            await leases.join()
+        except MembershipError as error:
+            raise ReceiverError(str(error)) from error
+
+
+async def _agree(
+    config: ReceiverConfig, leases: Leases, consumers: GroupConsumers, orders: Orders
+) -> None:
+    """Begin with what the group has agreed on; what was asked for on our command line wins."""
+    agreement = read_agreement(leases.agreed)
+    if agreement is None:
+        newest = await consumers.newest()
+        agreement = Agreement.of(newest.policy if newest else "explicit")
+    asked = {
+        field.name: value
+        for field in fields(config.settings)
+        if (value := getattr(config.settings, field.name)) is not None
+    }
+    orders.policy = config.ack_policy or agreement.ack_policy
+    orders.settings = replace(agreement.settings, **asked)
+    wanted = Agreement.of(orders.policy, orders.settings)
+    if wanted != agreement or not leases.agreed:
+        try:
+            await leases.agree(wanted.encode())
+        except (ApiError, ConnectionProblem, KeyValueError) as error:
+            raise ReceiverError(f"the group cannot agree on an ack policy: {error}") from error
+
+
+def _open_files(partitions: int) -> int:
+    """Return how many log files may be open: sockets, locks and the ledger need some too."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(16, min(OPEN_FILES, soft - partitions - DESCRIPTORS_KEPT))
 
 
 async def _stream(jetstream: JetStream, stream: str) -> StreamInfo:

@@ -10,16 +10,37 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from natsconsole.domain.receivers import AckPolicy, Answer, PartitionState, PartitionStatus
+from natsconsole.domain.receivers import (
+    SAFE_ANSWERS,
+    AckPolicy,
+    Answer,
+    AnswerRule,
+    MessageRequest,
+    PartitionState,
+    PartitionStatus,
+)
 from natsconsole.gateway.jetstream import ApiError
-from natsconsole.receiver.committer import Batch, LogKey, PartitionLogs, UncertainFileError
-from natsconsole.receiver.consumers import GroupConsumer
-from natsconsole.receiver.delivery import ACK, IN_PROGRESS, NAK, Delivery
+from natsconsole.gateway.key_value import KeyValueError
+from natsconsole.receiver.answers import IN_PROGRESS, NAK, nak_after, split, term
+from natsconsole.receiver.backfill import Backfill
+from natsconsole.receiver.committer import (
+    Batch,
+    LostPartitionError,
+    Outcome,
+    UncertainFileError,
+)
+from natsconsole.receiver.consumers import UNCHANGED, ConsumerSettings, GroupConsumer
+from natsconsole.receiver.delivery import Delivery
+from natsconsole.receiver.held_logs import HeldLogs
+from natsconsole.receiver.in_flight import InFlight
 from natsconsole.receiver.partition_lock import PartitionLock
+from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, key_of
 from natsconsole.receiver.pull import Pull
+from natsconsole.receiver.replies import Replies
 from natsconsole.receiver.surroundings import Surroundings
 from shipper.connection import ConnectionProblem
 
@@ -31,8 +52,16 @@ NAK_PAUSE = 0.5
 """Seconds between two batches of naks: the server redelivers at once, and would spin."""
 HOLD_FIRST, HOLD_LONGEST = 0.25, 2.0
 """Seconds between attempts to write a held batch, doubling from first to longest."""
+LOOK_AGAIN = 5.0
+"""Seconds between two looks at the consumer: somebody may have edited it."""
 _RETRY = 0.5
 _IDLE = 0.5
+ACKNOWLEDGE = AnswerRule()
+_TROUBLES = (ApiError, ConnectionProblem, KeyValueError, UncertainFileError, OSError)
+
+
+class NotInFlightError(Exception):
+    """A message that is to be answered is not in flight here."""
 
 
 @dataclass(slots=True)
@@ -40,13 +69,22 @@ class Orders:
     """What the operator wants of every worker. Changed while they run."""
 
     policy: AckPolicy
-    answer: Answer = "ack"
+    rule: AnswerRule = ACKNOWLEDGE
+    settings: ConsumerSettings = UNCHANGED
     paused: bool = False
     draining: bool = False
 
 
+@dataclass(slots=True)
+class _Asked:
+    """One message that somebody wants answered now."""
+
+    request: MessageRequest
+    done: asyncio.Future[None]
+
+
 class PartitionWorker:
-    """Receives one partition. ``run`` returns once it has drained."""
+    """Receives one partition while it is ours. ``run`` returns once it has drained."""
 
     def __init__(self, partition: int, surroundings: Surroundings, orders: Orders) -> None:
         self.partition = partition
@@ -56,20 +94,28 @@ class PartitionWorker:
         self.logs = PartitionLogs(partition=partition)
         self.delivered: dict[str, int] = {}
         """Highest sequence delivered, by host."""
-        self.in_flight: dict[int, Delivery] = {}
-        """Delivered and not acknowledged, by sequence."""
+        self.last_delivered = 0
+        self.in_flight = InFlight()
+        """Delivered and not acknowledged."""
+        self.held_logs = HeldLogs()
+        """Messages of logs whose own file cannot be written."""
         self.redelivered = 0
         """Deliveries beyond a message's first, since the start."""
         self.consumer: GroupConsumer | None = None
         self.last_busy = time.monotonic()
         self._around = surroundings
         self._orders = orders
-        self._answer: Answer = orders.answer
+        self._rule = orders.rule
+        self._settings = orders.settings
         self._lock: PartitionLock | None = None
         self._pull: Pull | None = None
         self._batch: Sequence[Delivery] = ()
         self._refused: dict[LogKey, frozenset[int]] = {}
+        self._asked: deque[_Asked] = deque()
+        self._replies = Replies(surroundings.connection)
+        self._backfill = Backfill(surroundings, self)
         self._generation = -1
+        self._look_at = 0.0
         self._nudge = asyncio.Event()
 
     def nudge(self) -> None:
@@ -79,52 +125,122 @@ class PartitionWorker:
             self._pull.arrived.set()
 
     @property
+    def is_ours(self) -> bool:
+        """Whether this receiver has the partition."""
+        return self._lock is not None
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is in memory and the consumer has nothing more to deliver."""
+        if self.state == "elsewhere":
+            return True
         pull = self._pull
         if self.state != "running" or pull is None:
             return False
-        return pull.pending == 0 and self.unwritten == 0
+        return pull.pending == 0 and self.unwritten == 0 and not self.logs.parked
 
     @property
     def unwritten(self) -> int:
         """Messages in memory whose lines are not in the files yet."""
-        return len(self._batch) + (self._pull.buffered_count if self._pull else 0)
+        buffered = self._pull.buffered_count if self._pull else 0
+        return len(self._batch) + buffered + len(self.held_logs)
 
     @property
     def held_messages(self) -> int:
-        return len(self._batch) if self.held_since is not None else 0
+        return len(self.held_logs) + (len(self._batch) if self.held_since is not None else 0)
+
+    def wait_of(self, delivery: Delivery) -> float:
+        """Return the seconds from now until a message in flight is delivered again."""
+        wait = self.consumer.wait(delivery.deliveries) if self.consumer else 0.0
+        return self.in_flight.due(delivery, wait) - time.monotonic()
 
     def status(self) -> PartitionStatus:
+        owner = self._around.leases.owner_of(self.partition)
         return PartitionStatus(
             partition=self.partition,
             state=self.state,
             reason=self.reason,
             consumer=self.consumer.name if self.consumer else "",
-            delivered=max(self.delivered.values(), default=0),
+            delivered=self.last_delivered,
             committed=self.logs.committed or 0,
             unacked=len(self.in_flight),
             held_messages=self.held_messages,
+            owner="" if self.is_ours else owner,
         )
 
+    def ask(self, request: MessageRequest) -> asyncio.Future[None]:
+        """Answer one message in flight; the result is set when that is done."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asked.append(_Asked(request, done))
+        self.nudge()
+        return done
+
     async def run(self) -> None:
-        """Receive until the orders say to drain."""
+        """Receive, whenever the partition is ours, until the orders say to drain."""
         in_progress = asyncio.create_task(self._say_in_progress())
         try:
             while not self._orders.draining:
                 try:
-                    await self._take_over()
-                    await self._receive()
-                except (ApiError, ConnectionProblem, UncertainFileError, OSError) as error:
+                    if await self._become_owner():
+                        await self._take_over()
+                        await self._receive()
+                except _TROUBLES as error:
                     self._set("waiting", str(error))
                     await self._wait(_RETRY)
+                if not self._is_wanted():
+                    await self._hand_over()
         finally:
             in_progress.cancel()
-            if self._pull is not None:
-                with contextlib.suppress(ConnectionProblem):
-                    await self._pull.close()
-            if self._lock is not None:
-                self._lock.release()
+            await self._hand_over()
+
+    # Whose it is.
+
+    def _is_wanted(self) -> bool:
+        """Whether to keep the partition: also while some of its lines wait for a file of ours."""
+        if self.partition in self._around.leases.wanted:
+            return True
+        return self.is_ours and bool(self.held_logs or self.logs.parked)
+
+    async def _become_owner(self) -> bool:
+        leases = self._around.leases
+        if self.partition not in leases.wanted and not self.is_ours:
+            self._set("elsewhere", "")
+            await self._wait(_IDLE)
+            return False
+        if self._lock is None:
+            self._lock = PartitionLock.take(self._around.lock_path(self.partition))
+        if self._lock is None:
+            self._set("waiting", "another receiver on this machine has this partition")
+        elif await leases.acquire(self.partition, fenced=True):
+            return True
+        else:
+            owner = leases.owner_of(self.partition) or "another receiver"
+            self._set("waiting", leases.problem or f"{owner} has this partition")
+            self._release_lock()
+        await self._wait(_RETRY)
+        return False
+
+    def _release_lock(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    async def _hand_over(self) -> None:
+        """Let the partition go: what is written is acknowledged, and the server knows it."""
+        await self._leave_pull()
+        self._fail_asked()
+        if self._lock is None:
+            return
+        with contextlib.suppress(ConnectionProblem):
+            await self._around.connection.rtt()
+        await self._around.leases.release(self.partition)
+        self._release_lock()
+        self.logs = PartitionLogs(partition=self.partition)
+        self.in_flight.clear()
+        self.held_logs.clear()
+        self.delivered.clear()
+        self.consumer = None
+        self._set("elsewhere", "")
 
     async def _take_over(self) -> None:
         """Become the partition's one worker, at the first message that is not committed.
@@ -133,26 +249,25 @@ class PartitionWorker:
         """
         await self._leave_pull()
         self._set("taking-over" if self.consumer is None else "switching", "")
-        await self._fence()
-        if self._orders.draining:
-            return
         around = self._around
         await around.connection.wait_connected(around.patience)
         self._generation = around.connection.generation
         await around.watch_epoch()
-        self.logs, entry = await around.disk.call(
-            lambda: around.committer.take_over(self.partition)
-        )
+        logs, entry = await around.disk.call(lambda: around.committer.take_over(self.partition))
         self.in_flight.clear()
+        self.held_logs.clear()
         self._refused = {}
-        self._answer = self._orders.answer
-        self.consumer = await around.consumers.take(
+        self._rule, self._settings = self._orders.rule, self._orders.settings
+        taken = await around.consumers.take(
             self.partition,
             self._orders.policy,
-            around.settings,
+            self._settings,
             filter_subject=around.filter_subject(self.partition),
             first_uncommitted=entry.first_uncommitted,
         )
+        self.consumer, logs.doubtful_to = taken
+        self.logs = logs
+        await self._keep_parked()
         pull = Pull(
             around.connection,
             around.stream,
@@ -165,9 +280,11 @@ class PartitionWorker:
         await pull.open()
         self._pull = pull
         self.last_busy = time.monotonic()
+        self._look_at = self.last_busy + LOOK_AGAIN
         self._set("running", "")
 
     async def _leave_pull(self) -> None:
+        await self._backfill.stop()
         pull, self._pull = self._pull, None
         if pull is None:
             return
@@ -175,31 +292,43 @@ class PartitionWorker:
             await pull.close()
         if self.consumer is not None and self.consumer.policy == "none":
             # Nobody delivers these again: delivery was their acknowledgement.
-            await self._write(pull.take(len(pull.buffered)))
+            with contextlib.suppress(LostPartitionError):
+                await self._write(pull.take(pull.buffered_count))
 
-    async def _fence(self) -> None:
-        while self._lock is None and not self._orders.draining:
-            self._lock = PartitionLock.take(self._around.lock_path(self.partition))
-            if self._lock is None:
-                self._set("waiting", "another receiver on this machine has this partition")
-                await self._wait(_RETRY)
+    # Receiving.
 
     async def _receive(self) -> None:
         pull = self._pull
-        while pull is not None and not self._is_disturbed(pull):
-            stopping = self._orders.paused or self._orders.draining
-            if not stopping:
-                await pull.ask()
-            elif self._orders.draining and self._is_drained(pull):
+        while pull is not None and not await self._is_disturbed(pull):
+            is_leaving = self._orders.draining or not self._is_wanted()
+            if is_leaving and self._is_drained(pull):
                 return
-            self._set("paused" if stopping and not self._orders.draining else "running", "")
+            if not (is_leaving or self._orders.paused):
+                await pull.ask()
+            self._set_receiving(is_paused=self._orders.paused and not is_leaving)
+            self._backfill.see_to(self.logs)
+            await self._answer_asked()
             deliveries = pull.take(BATCH)
-            if deliveries:
+            if deliveries or self.held_logs.is_due(time.monotonic()):
                 await self._settle(deliveries)
                 continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(pull.arrived.wait(), _IDLE)
             pull.check_silence()
+
+    def _set_receiving(self, *, is_paused: bool) -> None:
+        held = next(iter(self.held_logs.logs.items()), None)
+        if is_paused:
+            self._set("paused", "")
+        elif held is not None:
+            (host, _), why = held
+            self._set("running", f"{host} is held: {why.reason}")
+        elif self.logs.parked:
+            host, _ = min(self.logs.parked)
+            reason = self._backfill.reason or "its file could not be written"
+            self._set("running", f"{host} waits in the stream: {reason}")
+        else:
+            self._set("running", "")
 
     def _is_drained(self, pull: Pull) -> bool:
         """Whether nothing would be lost by leaving: what is still on its way comes again.
@@ -210,67 +339,148 @@ class PartitionWorker:
             return pull.is_quiet
         return pull.buffered_count == 0
 
-    def _is_disturbed(self, pull: Pull) -> bool:
+    async def _is_disturbed(self, pull: Pull) -> bool:
         """Whether to take over again. Leaving nak does, so that refused lines come first."""
-        orders = self._orders
-        if self._answer != orders.answer:
-            before, self._answer = self._answer, orders.answer
-            if before == "nak":
-                return True
-            if self._answer == "ack":
-                self._acknowledge_written()
-        if self.consumer is None or orders.policy != self.consumer.policy:
+        if not self._around.leases.is_held(self.partition):
+            self._release_lock()
+            return True
+        if self.consumer is None or self._orders.policy != self.consumer.policy:
             return True
         if pull.disturbance:
             log.warning("partition %s: %s; rewinding", self.partition, pull.disturbance)
             return True
-        return self._generation != self._around.connection.generation
+        if self._generation != self._around.connection.generation:
+            return True
+        await self._see_consumer()
+        return self._follow_rule()
+
+    def _follow_rule(self) -> bool:
+        before, rule = self._rule, self._orders.rule
+        if before == rule:
+            return False
+        self._rule = rule
+        if before.answer in {"nak", "nak-delay"}:
+            return True
+        if rule.answer in SAFE_ANSWERS:
+            self._acknowledge(self.in_flight.written())
+        return False
+
+    async def _see_consumer(self) -> None:
+        """Follow what was asked of the consumer, and notice what somebody else did to it."""
+        consumer, settings = self.consumer, self._orders.settings
+        if consumer is None:
+            return
+        if settings != self._settings:
+            self._settings = settings
+            self.consumer = await self._around.consumers.edit(consumer, settings)
+        elif time.monotonic() > self._look_at:
+            self._look_at = time.monotonic() + LOOK_AGAIN
+            found = await self._around.consumers.read(consumer.name)
+            if found is None or found.created != consumer.created:
+                raise ApiError(409, 0, f"consumer {consumer.name} was replaced by somebody")
+            self.consumer = found
 
     async def _settle(self, deliveries: Sequence[Delivery]) -> None:
-        self.last_busy = time.monotonic()
-        if self._answer == "nak" and self.consumer and self.consumer.policy != "none":
-            self._refuse(deliveries)
-            await self._wait(NAK_PAUSE)
+        """Write and answer a batch as the rule says."""
+        if deliveries:
+            self.last_busy = time.monotonic()
+        rule = self._rule
+        if rule.answer == "ack" or (self.consumer and self.consumer.policy == "none"):
+            self._acknowledge(await self._write(deliveries))
             return
-        if await self._write(deliveries) and self._answer == "ack":
-            self._acknowledge_written()
+        chosen, others = split(rule, deliveries)
+        if rule.answer in {"nak", "nak-delay"}:
+            self._refuse(chosen, rule)
+            self._acknowledge(await self._write(others))
+            if rule.answer == "nak" and chosen:
+                await self._wait(NAK_PAUSE)
+        elif rule.answer == "term":
+            terminated = [(one, rule.reason or "terminated by hand") for one in chosen]
+            self._acknowledge(await self._write(others, terminated))
+        else:
+            written = await self._write(deliveries)
+            for_rule, others = split(rule, written)
+            self._acknowledge(others)
+            if rule.answer == "double-ack":
+                await self._acknowledge_twice(for_rule)
+            elif rule.answer == "withhold":
+                self.in_flight.leave(for_rule)
 
-    def _refuse(self, deliveries: Sequence[Delivery]) -> None:
+    def _refuse(self, deliveries: Sequence[Delivery], rule: AnswerRule | MessageRequest) -> None:
         for delivery in deliveries:
             if not delivery.written:
-                key = (delivery.host, delivery.source.name if delivery.source else "")
+                key = key_of(delivery)
                 self._refused[key] = self._refused.get(key, frozenset()) | {delivery.sequence}
-        with contextlib.suppress(ConnectionProblem):
-            self._around.connection.send([(delivery.reply, NAK) for delivery in deliveries])
+        answer, until = NAK, None
+        if rule.answer == "nak-delay":
+            answer = nak_after(rule.delay_seconds)
+            until = time.monotonic() + rule.delay_seconds
+        self._replies.send(deliveries, answer)
+        self.in_flight.leave(deliveries, until)
 
-    async def _write(self, deliveries: Sequence[Delivery]) -> bool:
+    # Writing.
+
+    async def _write(
+        self,
+        deliveries: Sequence[Delivery],
+        terminated: Sequence[tuple[Delivery, str]] = (),
+    ) -> list[Delivery]:
         """Write and commit a batch, holding it for as long as the disk refuses.
 
-        Returns False where it was given up because the receiver has to end.
+        Returns what is written, held messages of logs that are well again among it; nothing
+        where the batch was given up because the receiver has to end.
         """
-        if not deliveries:
-            return True
-        self._batch = deliveries
+        now = time.monotonic()
+        batch, waiting = self.held_logs.compose(deliveries, now)
+        if not (batch or waiting or terminated):
+            return []
+        for key, sequences in waiting.items():
+            self._refused[key] = self._refused.get(key, frozenset()) | sequences
+        outcome = await self._commit(
+            Batch(logs=self.logs, deliveries=batch, refused=self._refused, terminated=terminated)
+        )
+        if outcome is None:
+            return []
+        self._refused = {}
+        for host, _ in self.held_logs.learn(outcome, now):
+            log.info("partition %s: writing %r again", self.partition, host)
+        for (host, _), error in outcome.broken.items():
+            log.warning("partition %s: holding %r: %s", self.partition, host, error)
+        for delivery, reason in outcome.terminated:
+            self._replies.send([delivery], term(reason))
+            self.in_flight.settle([delivery])
+        given_up = {delivery.sequence for delivery, _ in outcome.terminated}
+        written = [one for one in batch if one.written and one.sequence not in given_up]
+        return written + await self._park()
+
+    async def _commit(self, batch: Batch) -> Outcome | None:
+        """Commit, again and again while the disk refuses; None where we have to end first."""
+        self._batch = batch.deliveries
         delay = HOLD_FIRST
-        batch = Batch(logs=self.logs, deliveries=deliveries, refused=self._refused)
         try:
             while True:
-                try:
-                    await self._around.disk.commit(batch)
-                except OSError as error:
-                    self._hold(error)
-                    if self._orders.draining:
-                        return False
-                    await self._wait(delay)
-                    delay = min(delay * 2, HOLD_LONGEST)
-                else:
-                    self._refused = {}
-                    return True
+                outcome = await self._around.disk.commit(batch)
+                if outcome.failure is None:
+                    return outcome
+                if isinstance(outcome.failure, LostPartitionError) or not self._may_hold():
+                    raise outcome.failure
+                self._hold(outcome.failure)
+                if self._orders.draining:
+                    return None
+                await self._wait(delay)
+                delay = min(delay * 2, HOLD_LONGEST)
         finally:
             self._batch = ()
             if self.held_since is not None:
                 self.held_since = None
-                log.info("partition %s: writing again", self.partition)
+                log.info("partition %s: no longer held", self.partition)
+
+    def _may_hold(self) -> bool:
+        """Whether to keep a batch that cannot be written: others may have a better disk."""
+        leases = self._around.leases
+        return leases.is_held(self.partition) and (
+            self._orders.draining or self.partition in leases.wanted
+        )
 
     def _hold(self, error: OSError) -> None:
         reason = (error.strerror or str(error)).lower()
@@ -280,63 +490,140 @@ class PartitionWorker:
                         len(self._batch))  # fmt: skip
         self._set("held", f"{reason}: {error.filename}" if error.filename else reason)
 
-    def _acknowledge_written(self) -> None:
+    async def _park(self) -> list[Delivery]:
+        """Leave the lines of held logs in the stream where they take too much of our room."""
+        most = (self.consumer.max_ack_pending if self.consumer else 0) or BATCH
+        limit = most // 2
+        is_blocked = (
+            self.consumer is not None
+            and self.consumer.policy == "all"
+            and len(self.in_flight) >= limit
+        )
+        park = self.held_logs.to_park(0 if is_blocked else limit)
+        if not park:
+            return []
+        first = min([*park.values(), *self._parked_from()])
+        await self._around.leases.keep_from(self.partition, first)
+        outcome = await self._commit(Batch(logs=self.logs, park=park))
+        if outcome is None:
+            return []
+        for host, _ in park:
+            log.warning("partition %s: %r waits in the stream until its file can be written",
+                        self.partition, host)  # fmt: skip
+        parked = self.held_logs.release(park)
+        for delivery in parked:
+            delivery.written = True
+        return parked
+
+    def _parked_from(self) -> list[int]:
+        return [self.logs.logs[key].parked_from for key in self.logs.parked]
+
+    async def _keep_parked(self) -> None:
+        """Keep what is parked from being purged, and no more than that."""
+        with contextlib.suppress(ApiError, KeyValueError, ConnectionProblem):
+            await self._around.leases.keep_from(
+                self.partition, min(self._parked_from(), default=None)
+            )
+
+    async def parked_changed(self) -> None:
+        """Hear from the backfill that a parked log is further on, or done."""
+        await self._keep_parked()
+
+    # Answering.
+
+    def _acknowledge(self, written: Sequence[Delivery]) -> None:
         """Acknowledge what is written: each message, or with policy all the highest of a run."""
         policy = self.consumer.policy if self.consumer else "none"
-        if policy == "none":
+        if policy == "none" or not written:
             return
-        sequences = sorted(self.in_flight)
-        if policy == "all":
-            written: list[int] = []
-            for sequence in sequences:
-                if not self.in_flight[sequence].written:
-                    break
-                written.append(sequence)
-            replies = [self.in_flight[written[-1]].reply] if written else []
+        if not self._around.leases.is_held(self.partition):
+            return
+        to_send, settled = self.in_flight.to_acknowledge(policy, written)
+        if self._replies.acknowledge(to_send):
+            self.in_flight.settle(settled)
+
+    async def _acknowledge_twice(self, written: Sequence[Delivery]) -> None:
+        """Acknowledge, and count as settled only what the server confirms."""
+        policy = self.consumer.policy if self.consumer else "none"
+        to_send, settled = self.in_flight.to_acknowledge(policy, written)
+        confirmed = await self._replies.acknowledge_confirmed(to_send)
+        if policy != "all":
+            settled = confirmed
+        elif not confirmed:
+            return
+        self.in_flight.settle(settled)
+
+    async def _answer_asked(self) -> None:
+        while self._asked:
+            asked = self._asked.popleft()
+            delivery = self.in_flight.get(asked.request.sequence)
+            if delivery is None:
+                if not asked.done.done():
+                    asked.done.set_exception(NotInFlightError(asked.request.sequence))
+                continue
+            await self._answer_one(delivery, asked.request)
+            if not asked.done.done():
+                asked.done.set_result(None)
+
+    async def _answer_one(self, delivery: Delivery, request: MessageRequest) -> None:
+        answer: Answer = request.answer
+        if answer in {"ack", "double-ack"}:
+            if not delivery.written and key_of(delivery) not in self.held_logs.logs:
+                await self._write([delivery])
+            if delivery.written and answer == "ack":
+                self._replies.acknowledge([delivery])
+                self.in_flight.settle([delivery])
+            elif delivery.written:
+                self.in_flight.settle(await self._replies.acknowledge_confirmed([delivery]))
+        elif answer in {"nak", "nak-delay"}:
+            self._refuse([delivery], request)
+        elif answer == "in-progress":
+            self._replies.send([delivery], IN_PROGRESS)
+            delivery.received = time.monotonic()
+        elif answer == "term":
+            reason = request.reason or "terminated by hand"
+            if delivery.written:
+                self._replies.send([delivery], term(reason))
+                self.in_flight.settle([delivery])
+            else:
+                await self._write([], [(delivery, reason)])
         else:
-            written = [sequence for sequence in sequences if self.in_flight[sequence].written]
-            replies = [self.in_flight[sequence].reply for sequence in written]
-        if not replies:
-            return
-        with contextlib.suppress(ConnectionProblem):
-            self._around.connection.send([(reply, ACK) for reply in replies])
-            for sequence in written:
-                del self.in_flight[sequence]
+            self.in_flight.leave([delivery])
+
+    def _fail_asked(self) -> None:
+        while self._asked:
+            asked = self._asked.popleft()
+            if not asked.done.done():
+                asked.done.set_exception(NotInFlightError(asked.request.sequence))
 
     def _note(self, delivery: Delivery) -> None:
         """Take note of a delivery as it arrives."""
         host = delivery.host
-        if delivery.sequence > self.delivered.get(host, 0):
-            self.delivered[host] = delivery.sequence
+        sequence = delivery.sequence
+        if sequence > self.delivered.get(host, 0):
+            self.delivered[host] = sequence
+        self.last_delivered = max(sequence, self.last_delivered)
         if delivery.deliveries > 1:
             self.redelivered += 1
-        if self.consumer is None or self.consumer.policy == "none":
-            return
-        before = self.in_flight.get(delivery.sequence)
-        if before is not None and before.written:
-            delivery.written = True
-        self.in_flight[delivery.sequence] = delivery
+        if self.consumer is not None and self.consumer.policy != "none":
+            self.in_flight.note(delivery)
 
     async def _say_in_progress(self) -> None:
-        """Keep what waits to be written ours: the server must not deliver it again meanwhile."""
+        """Keep what waits ours: the server must not deliver it again meanwhile."""
         while True:
-            wait = self.consumer.ack_wait_seconds if self.consumer else 30.0
+            wait = self.consumer.wait(1) if self.consumer else 30.0
             await asyncio.sleep(max(0.05, wait / 6))
             if self._pull is None or self.consumer is None or self.consumer.policy == "none":
                 continue
-            if self._answer == "nak" and self.held_since is None:
+            if not self._around.leases.is_held(self.partition):
                 continue
             due = time.monotonic() - wait / 3
             waiting = [
-                delivery
-                for delivery in (*self._batch, *self._pull.buffered)
-                if delivery.received < due
+                one
+                for one in self.in_flight
+                if one.received < due and not self.in_flight.is_left(one)
             ]
-            if not waiting:
-                continue
-            with contextlib.suppress(ConnectionProblem):
-                frames = [(delivery.reply, IN_PROGRESS) for delivery in waiting]
-                self._around.connection.send(frames)
+            if self._replies.send(waiting, IN_PROGRESS):
                 for delivery in waiting:
                     delivery.received = time.monotonic()
 

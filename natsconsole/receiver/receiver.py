@@ -8,34 +8,50 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from natsconsole import __version__
 from natsconsole.domain.receivers import (
+    SAFE_ANSWERS,
     AckPolicy,
-    Answer,
+    AnswerRule,
     Fault,
+    FsyncMode,
     HostsReply,
     HostsRequest,
     HostStatus,
+    MessageRequest,
     ReceiverState,
     ReceiverStatus,
+    SettingsRequest,
     UnackedMessage,
     UnackedReply,
     UnackedRequest,
 )
+from natsconsole.gateway.jetstream import ApiError
+from natsconsole.gateway.key_value import KeyValueError
+from natsconsole.receiver.agreement import Agreement, read_agreement
 from natsconsole.receiver.archive import Archive
 from natsconsole.receiver.consumers import DEFAULTS, UNCHANGED, ConsumerSettings
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.faults import write_fault
-from natsconsole.receiver.partition_worker import Orders, PartitionWorker
+from natsconsole.receiver.partition_worker import NotInFlightError, Orders, PartitionWorker
+from natsconsole.receiver.room import Room
+from natsconsole.receiver.rotation import NEVER, Rotation
 from natsconsole.receiver.surroundings import Surroundings
+from shipper.connection import ConnectionProblem
 
 log = logging.getLogger(__name__)
 
-DRAIN_LIMIT = 4.0
+DRAIN_LIMIT = 3.0
 """Seconds a drain may take: whatever is not committed then comes again."""
+LEAVE_LIMIT = 1.0
+"""Seconds to tell the group that we go: it finds out by itself later."""
+ANSWER_LIMIT = 3.0
+"""Seconds to wait until a worker has answered one message."""
 
 
 class RefusedError(Exception):
@@ -53,8 +69,10 @@ class ReceiverConfig:
     ack_policy: AckPolicy | None = None
     """None keeps the group's."""
     settings: ConsumerSettings = UNCHANGED
-    sync: bool = True
-    sync_interval: float = 0.0
+    partitions: frozenset[int] | None = None
+    """The partitions to receive, whoever else there is; None shares them out in the group."""
+    fsync: FsyncMode = "always"
+    rotation: Rotation = NEVER
     lab: bool = False
     legacy_subjects: bool = False
 
@@ -78,24 +96,36 @@ class Receiver:
         self._started = time.time()
         self._stopping = asyncio.Event()
         self._workers = [PartitionWorker(number, around, orders) for number in partitions]
+        self._room = Room(around, self._workers)
+        around.leases.on_change = self._leases_changed
 
     async def run(self) -> None:
         """Receive until ``drain`` is called."""
+        leases = asyncio.create_task(self._around.leases.run())
+        room = asyncio.create_task(self._room.run())
         tasks = [asyncio.create_task(worker.run()) for worker in self._workers]
         stopping = asyncio.create_task(self._stopping.wait())
         try:
-            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                [*tasks, leases, stopping], return_when=asyncio.FIRST_COMPLETED
+            )
             for task in done - {stopping}:
                 task.result()
             await asyncio.wait(tasks, timeout=DRAIN_LIMIT)
         finally:
-            for task in (*tasks, stopping):
+            for task in (*tasks, stopping, room):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, room, return_exceptions=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_LIMIT):
+                    await self._around.leases.leave()
+            leases.cancel()
+            await asyncio.gather(leases, return_exceptions=True)
 
     def drain(self) -> None:
         """Pull no more, finish what is in memory, and end."""
         self._orders.draining = True
+        self._around.leases.drain()
         self._nudge()
         self._stopping.set()
 
@@ -111,28 +141,105 @@ class Receiver:
             await asyncio.sleep(0.1)
 
     async def set_policy(self, policy: AckPolicy) -> None:
-        """Switch the group's ack policy; returns once every partition has switched, or 5 s later.
+        """Switch the group's ack policy; returns once our partitions have switched, or 5 s later.
 
         Partitions that hold a batch switch when it is written.
+
+        Raises:
+            RefusedError: the group could not be told.
         """
         self._orders.policy = policy
-        self._nudge()
+        await self._agree()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(5):
                 while not all(self._has_switched(worker) for worker in self._workers):
                     await asyncio.sleep(0.02)
 
     def _has_switched(self, worker: PartitionWorker) -> bool:
-        if worker.state == "waiting" or worker.held_since is not None:
+        if worker.state in {"waiting", "elsewhere"} or worker.held_since is not None:
             return True
         return worker.consumer is not None and worker.consumer.policy == self._orders.policy
 
-    def set_answer(self, answer: Answer) -> None:
-        """Choose what every message is answered with."""
-        if answer != "ack":
-            self._require_lab(f"answer {answer}")
-        self._orders.answer = answer
+    async def set_settings(self, request: SettingsRequest) -> None:
+        """Edit the consumers of the group while they are pulled from.
+
+        Raises:
+            RefusedError: a value cannot be used, or the group could not be told.
+        """
+        if request.max_deliver is not None and (
+            request.max_deliver == 0 or request.max_deliver < -1
+        ):
+            raise RefusedError("max deliver is a number from 1 on, or -1 for no limit")
+        for what, value in (
+            ("ack wait", request.ack_wait_seconds),
+            ("max ack pending", request.max_ack_pending),
+            ("a wait of the back-off", min(request.backoff_seconds or (1.0,))),
+        ):
+            if value is not None and value <= 0:
+                raise RefusedError(f"{what} must be more than 0")
+        before = self._orders.settings
+        asked = {
+            name: value
+            for name in msgspec.structs.asdict(request)
+            if (value := getattr(request, name)) is not None
+        }
+        self._orders.settings = replace(before, **asked)
+        await self._agree()
+
+    async def _agree(self) -> None:
         self._nudge()
+        agreement = Agreement.of(self._orders.policy, self._orders.settings)
+        try:
+            await self._around.leases.agree(agreement.encode())
+        except (ConnectionProblem, ApiError, KeyValueError) as error:
+            raise RefusedError(
+                f"the other receivers of the group cannot be told: {error}"
+            ) from error
+
+    def _leases_changed(self) -> None:
+        agreement = read_agreement(self._around.leases.agreed)
+        if agreement is not None:
+            self._orders.policy = agreement.ack_policy
+            self._orders.settings = agreement.settings
+        self._nudge()
+
+    def set_rule(self, rule: AnswerRule) -> None:
+        """Choose what messages are answered with.
+
+        Raises:
+            RefusedError: it would cost lines, and this is no lab receiver; or a value is wrong.
+        """
+        if rule.answer not in SAFE_ANSWERS:
+            self._require_lab(f"answer {rule.answer}")
+        if not 0 < rule.share <= 1:
+            raise RefusedError("the share of messages is a number above 0 and up to 1")
+        if rule.delay_seconds <= 0:
+            raise RefusedError("the delay of a nak must be more than 0 seconds")
+        self._orders.rule = AnswerRule(**msgspec.structs.asdict(rule))
+        self._nudge()
+
+    async def answer_message(self, request: MessageRequest) -> None:
+        """Answer one message in flight.
+
+        Raises:
+            RefusedError: it is not in flight here, or the answer would cost a line.
+        """
+        if request.answer not in {*SAFE_ANSWERS, "in-progress"}:
+            self._require_lab(f"answer {request.answer}")
+        for worker in self._workers:
+            if worker.in_flight.get(request.sequence) is not None:
+                break
+        else:
+            raise RefusedError(f"message {request.sequence} is not in flight here")
+        try:
+            async with asyncio.timeout(ANSWER_LIMIT):
+                await worker.ask(request)
+        except NotInFlightError:
+            raise RefusedError(f"message {request.sequence} is not in flight here") from None
+        except TimeoutError:
+            raise RefusedError(
+                f"message {request.sequence} waits: partition {worker.partition} is {worker.state}"
+            ) from None
 
     def set_fault(self, fault: Fault) -> None:
         """Suffer a fault from the next write on, or end it."""
@@ -153,10 +260,12 @@ class Receiver:
 
     def status(self, subject: str) -> ReceiverStatus:
         """Return the whole state; ``subject`` is where the control endpoints listen."""
-        logs = [entry for worker in self._workers for entry in list(worker.logs.logs.values())]
-        held = [worker.held_since for worker in self._workers if worker.held_since is not None]
+        workers = self._workers
+        held = [worker.held_since for worker in workers if worker.held_since is not None]
+        totals = [worker.logs.totals for worker in workers]
         settings = self._settings()
         state, reason = self._state()
+        rule = self._orders.rule
         return ReceiverStatus(
             name=self.config.name,
             group=self.config.group,
@@ -172,38 +281,52 @@ class Receiver:
             reason=reason,
             held_since=min(held, default=None),
             ack_policy=self._orders.policy,
-            answer=self._orders.answer,
+            answer=rule.answer,
+            rule=rule,
             fault=self._fault,
+            fsync=self.config.fsync,
             ack_wait_seconds=settings.ack_wait_seconds or 0.0,
+            backoff_seconds=settings.backoff_seconds or (),
             max_deliver=settings.max_deliver or -1,
-            max_ack_pending=(settings.max_ack_pending or 0) * len(self._workers),
-            unacked=sum(len(worker.in_flight) for worker in self._workers),
-            unwritten=sum(worker.unwritten for worker in self._workers),
-            held_messages=sum(worker.held_messages for worker in self._workers),
-            redelivered=sum(worker.redelivered for worker in self._workers),
-            written_lines=sum(entry.lines for entry in logs),
-            written_messages=sum(entry.messages for entry in logs),
-            written_bytes=sum(entry.bytes for entry in logs),
-            suppressed=sum(entry.suppressed for entry in logs),
-            lost=sum(entry.lost for entry in logs),
-            out_of_order=sum(entry.out_of_order for entry in logs),
+            max_ack_pending=(settings.max_ack_pending or 0)
+            * sum(worker.is_ours for worker in workers),
+            unacked=sum(len(worker.in_flight) for worker in workers),
+            unwritten=sum(worker.unwritten for worker in workers),
+            held_messages=sum(worker.held_messages for worker in workers),
+            redelivered=sum(worker.redelivered for worker in workers),
+            written_lines=sum(total.lines for total in totals),
+            written_messages=sum(total.messages for total in totals),
+            written_bytes=sum(total.bytes for total in totals),
+            suppressed=sum(total.suppressed for total in totals),
+            doubled=sum(total.doubled for total in totals),
+            lost=sum(total.lost for total in totals),
+            out_of_order=sum(total.out_of_order for total in totals),
+            quarantined=sum(total.quarantined for total in totals),
+            parked_hosts=len({host for worker in workers for host, _ in list(worker.logs.parked)}),
             disk_free_bytes=self._archive.free_bytes(),
-            partitions=tuple(worker.status() for worker in self._workers),
+            alarms=self._alarms(),
+            members=self._around.leases.members,
+            partitions=tuple(worker.status() for worker in workers),
         )
 
     def hosts(self, request: HostsRequest) -> HostsReply:
         """Return the named hosts, or one page of all in name order."""
-        owners = {
-            host: worker
-            for worker in self._workers
-            for host in (*(key[0] for key in list(worker.logs.logs)), *list(worker.delivered))
-        }
+        owners: dict[str, PartitionWorker] = {}
+        for worker in self._workers:
+            owners |= dict.fromkeys((*list(worker.logs.by_host), *list(worker.delivered)), worker)
         if request.hosts is not None:
             names: Sequence[str] = [host for host in request.hosts if host in owners]
         else:
             names = sorted(owners)[request.offset : request.offset + request.limit]
+        in_flight: dict[str, list[Delivery]] = {}
+        for worker in self._workers:
+            for delivery in worker.in_flight:
+                in_flight.setdefault(delivery.host, []).append(delivery)
         return HostsReply(
-            total=len(owners), hosts=tuple(_host_status(host, owners[host]) for host in names)
+            total=len(owners),
+            hosts=tuple(
+                _host_status(host, owners[host], in_flight.get(host, ())) for host in names
+            ),
         )
 
     def unacked(self, request: UnackedRequest) -> UnackedReply:
@@ -213,7 +336,7 @@ class Receiver:
             (
                 (delivery, worker)
                 for worker in self._workers
-                for delivery in list(worker.in_flight.values())
+                for delivery in worker.in_flight
                 if wanted is None or delivery.host in wanted
             ),
             key=lambda pair: pair[0].sequence,
@@ -224,6 +347,10 @@ class Receiver:
             now=time.time(),
             messages=tuple(_unacked(delivery, worker) for delivery, worker in page),
         )
+
+    def _alarms(self) -> tuple[str, ...]:
+        found = [*self._around.alarms, self._room.problem, self._around.leases.problem]
+        return tuple(sentence for sentence in found if sentence)
 
     def _state(self) -> tuple[ReceiverState, str]:
         states = {worker.state for worker in self._workers}
@@ -238,6 +365,9 @@ class Receiver:
             return "held", reason
         if "switching" in states:
             return "switching", reason
+        if states == {"elsewhere"}:
+            others = [name for name in self._around.leases.members if name != self.config.name]
+            return "standby", f"{', '.join(others)} have every partition" if others else ""
         if states & {"waiting", "taking-over"}:
             return "starting", reason
         return ("paused" if self._orders.paused else "running"), reason
@@ -251,6 +381,7 @@ class Receiver:
             ack_wait_seconds=first.ack_wait_seconds,
             max_ack_pending=first.max_ack_pending,
             max_deliver=first.max_deliver,
+            backoff_seconds=first.backoff_seconds,
         )
 
     def _require_lab(self, what: str) -> None:
@@ -264,35 +395,42 @@ class Receiver:
             worker.nudge()
 
 
-def _host_status(host: str, worker: PartitionWorker) -> HostStatus:
-    entries = [entry for key, entry in list(worker.logs.logs.items()) if key[0] == host]
-    in_flight = [item for item in list(worker.in_flight.values()) if item.host == host]
+def _host_status(host: str, worker: PartitionWorker, in_flight: Sequence[Delivery]) -> HostStatus:
+    entries = worker.logs.of_host(host)
     written = max((entry.mark for entry in entries), default=0)
+    messages = sum(entry.messages for entry in entries)
+    quarantined = sum(entry.quarantined for entry in entries)
+    reason = worker.held_logs.reason_of(host)
     return HostStatus(
         host=host,
         partition=worker.partition,
         delivered=max(written, worker.delivered.get(host, 0)),
         written=written,
         written_lines=sum(entry.lines for entry in entries),
-        written_messages=sum(entry.messages for entry in entries),
+        written_messages=messages,
+        acked=messages + quarantined - sum(item.written for item in in_flight),
         unacked=len(in_flight),
         redelivered=sum(item.deliveries > 1 for item in in_flight),
-        held=worker.held_since is not None,
+        held=worker.held_since is not None or bool(reason),
+        reason=reason,
+        parked_from=min((entry.parked_from for entry in entries if entry.parked_from), default=0),
+        suppressed=sum(entry.suppressed for entry in entries),
+        doubled=sum(entry.doubled for entry in entries),
         lost=sum(entry.lost for entry in entries),
+        lost_ranges=tuple(gap for entry in entries for gap in entry.lost_ranges),
         out_of_order=sum(entry.out_of_order for entry in entries),
+        quarantined=quarantined,
         last_written=max((entry.written_at for entry in entries), default=0.0),
     )
 
 
 def _unacked(delivery: Delivery, worker: PartitionWorker) -> UnackedMessage:
-    age = time.monotonic() - delivery.received
-    wait = worker.consumer.ack_wait_seconds if worker.consumer else 0.0
     return UnackedMessage(
         sequence=delivery.sequence,
         host=delivery.host,
         partition=worker.partition,
         deliveries=delivery.deliveries,
-        age=age,
-        remaining=wait - age,
+        age=time.monotonic() - delivery.received,
+        remaining=worker.wait_of(delivery),
         written=delivery.written,
     )

@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from natsconsole.gateway.jetstream import JetStream
+from natsconsole.gateway.jetstream import JetStream, StoredMessage
+from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.receiver.committer import Committer
-from natsconsole.receiver.consumers import ConsumerSettings, GroupConsumers
+from natsconsole.receiver.consumers import GroupConsumers
+from natsconsole.receiver.delivery import Delivery, Place
 from natsconsole.receiver.disk_thread import DiskThread
 from natsconsole.receiver.ledger import Ledger
+from natsconsole.receiver.membership import Leases
 from shipper.connection import Connection
-from shipper.wire import SourceRange, stored_subject
+from shipper.wire import SourceRange, source_range, stored_subject
 
 log = logging.getLogger(__name__)
 
 _LEGACY_PARTITION = re.compile(r"^p\d+\.(?=.)")
+_ALARMS_KEPT = 20
 
 
 @dataclass(slots=True, kw_only=True)
 class Surroundings:
-    """Connection, disk, ledger and the facts of the stream."""
+    """Connection, disk, ledger, leases of partitions, and the facts of the stream."""
 
     connection: Connection
     jetstream: JetStream
+    reader: StreamReader
     consumers: GroupConsumers
-    settings: ConsumerSettings
+    leases: Leases
+    """Which partitions are ours, and until when."""
     disk: DiskThread
     committer: Committer
     ledger: Ledger
+    name: str
+    """The receiver's."""
     stream: str
     prefix: str
     is_partitioned: bool
@@ -41,6 +50,8 @@ class Surroundings:
     """Bytes of one pull request: must be above the server's max_payload."""
     patience: float = 2.0
     """Seconds to wait for the connection before saying that it is gone."""
+    max_age: float = 0.0
+    """Seconds after which the stream drops messages, read or not; 0 for never."""
     alarms: list[str] = field(default_factory=list)
     """What the operator must hear of, in plain words."""
     _tokens_before_host: int = field(init=False)
@@ -49,28 +60,58 @@ class Surroundings:
         self._tokens_before_host = len(self.prefix.split(".")) + self.is_partitioned
 
     def filter_subject(self, partition: int) -> str:
+        """Return what a partition's consumer delivers."""
         if self.is_partitioned:
             return stored_subject(self.prefix, str(partition), ">")
         return f"{self.prefix}.>"
+
+    def subject_of(self, partition: int, host: str) -> str:
+        """Return the subject filter that finds a host's messages, and maybe others' too."""
+        if self.legacy_subjects or not host:
+            return self.filter_subject(partition)
+        if self.is_partitioned:
+            return stored_subject(self.prefix, str(partition), host)
+        return f"{self.prefix}.{host}"
 
     def host_of(self, subject: str, source: SourceRange | None) -> str:
         """Return the host of a stored message: what its subject says, whatever its headers claim.
 
         With ``legacy_subjects`` the series' own ``p<N>`` token before the host is left out.
         """
-        host = subject.split(".", self._tokens_before_host)[-1]
+        tokens = subject.split(".", self._tokens_before_host)
+        host = tokens[-1] if len(tokens) > self._tokens_before_host else ""
         if self.legacy_subjects and source is None:
             return _LEGACY_PARTITION.sub("", host, count=1)
         return host
 
+    def delivery_of(self, message: StoredMessage) -> Delivery:
+        """Return a message that was read from the stream itself, as if it had been delivered."""
+        source = source_range(message.headers)
+        return Delivery(
+            place=Place(1, message.sequence, 0, 0, message.pending),
+            reply="",
+            host=self.host_of(message.subject, source),
+            source=source,
+            payload=message.payload,
+            received=time.monotonic(),
+        )
+
     async def watch_epoch(self) -> None:
-        """Tell the ledger which stream this is now, and notice one that was made anew."""
+        """Tell the ledger which stream this is now, and notice one whose sequences began anew."""
         info = await self.jetstream.stream_info(self.stream)
-        recreated = await self.disk.call(lambda: self.ledger.begin_epoch(self.stream, info.created))
-        if recreated:
-            alarm = f"stream {self.stream} was re-created at {info.created[:19]}"
-            log.warning("%s: its messages are taken as new", alarm)
-            self.alarms.append(alarm)
+        change = await self.disk.call(
+            lambda: self.ledger.begin_epoch(self.stream, info.created, info.state.last_seq)
+        )
+        self.max_age = info.config.get("max_age", 0) / 1e9
+        if change in ("re-created", "set back"):
+            self.alarm(f"stream {self.stream} was {change}: its messages are taken as new")
+
+    def alarm(self, sentence: str) -> None:
+        """Say what the operator must hear of, once."""
+        if sentence not in self.alarms:
+            log.warning("%s", sentence)
+            self.alarms.append(sentence)
+            del self.alarms[:-_ALARMS_KEPT]
 
     def lock_path(self, partition: int) -> Path:
         """Return the lock file that fences a partition on this machine."""

@@ -14,7 +14,7 @@ from natsconsole.receiver.faults import FullDisk
 from natsconsole.receiver.ledger import Ledger, LedgerError
 from shipper.wire import SourceRange
 
-STREAM = ("LOGS", "2026-01-01T00:00:00Z")
+STREAM = ("LOGS", "2026-01-01T00:00:00Z", 10_000)
 
 
 class Disk:
@@ -33,10 +33,10 @@ class Disk:
         self, *deliveries: Delivery, refused: frozenset[int] = frozenset()
     ) -> OSError | None:
         by_log = {("web1", "app.log"): refused} if refused else {}
-        (failure,) = self.committer.commit(
+        (outcome,) = self.committer.commit(
             [Batch(logs=self.logs, deliveries=deliveries, refused=by_log)]
         )
-        return failure
+        return outcome.failure
 
     def crash(self) -> Disk:
         self.archive.close()
@@ -188,19 +188,31 @@ def test_full_disk_leaves_nothing_behind_and_can_be_repeated(disk: Disk) -> None
     assert disk.content() == b"a\nlong line\n"
 
 
-def test_one_broken_file_fails_its_own_batch_only(disk: Disk) -> None:
+def test_one_broken_file_fails_its_own_log_only(disk: Disk) -> None:
     (disk.directory / "bad").write_bytes(b"a file where the host's directory should be")
-    other, _ = disk.committer.take_over(1)
-    results = disk.committer.commit(
+    (outcome,) = disk.committer.commit(
         [
-            Batch(logs=disk.logs, deliveries=[message(1, b"x\n", host="bad")]),
-            Batch(logs=other, deliveries=[message(2, b"y\n", start=0)]),
+            Batch(
+                logs=disk.logs,
+                deliveries=[
+                    message(1, b"x\n", host="bad"),
+                    message(2, b"y\n", start=0),
+                    message(3, b"z\n", host="bad"),
+                ],
+            )
         ]
     )
 
-    assert results[0] is not None
-    assert results[1] is None
+    assert outcome.failure is None
+    assert list(outcome.broken) == [("bad", "")]
+    assert [one.sequence for one in outcome.unwritten] == [1, 3]
     assert disk.content() == b"y\n"
+    again = disk.crash()
+    assert again.entry.first_uncommitted == 1, "it must be delivered again"
+    (again.directory / "bad").unlink()
+    again.commit(*(message(one, data, host="bad") for one, data in ((1, b"x\n"), (3, b"z\n"))))
+    assert again.content("bad/bad.log") == b"x\nz\n"
+    assert again.crash().entry.first_uncommitted == 4
 
 
 def test_more_logs_than_descriptors(disk: Disk) -> None:
@@ -216,16 +228,19 @@ def test_a_link_is_not_followed(disk: Disk, tmp_path: Path) -> None:
     target.write_bytes(b"")
     (disk.directory / "web1/app.log").symlink_to(target)
 
-    assert disk.commit(message(1, b"a\n", start=0)) is not None
+    (outcome,) = disk.committer.commit(
+        [Batch(logs=disk.logs, deliveries=[message(1, b"a\n", start=0)])]
+    )
+    assert ("web1", "app.log") in outcome.broken
     assert target.read_bytes() == b""
 
 
 def test_a_stream_made_anew_is_a_new_epoch(disk: Disk) -> None:
     disk.commit(message(5, b"a\n"))
-    recreated = disk.ledger.begin_epoch("LOGS", "2026-02-02T00:00:00Z")
+    change = disk.ledger.begin_epoch("LOGS", "2026-02-02T00:00:00Z", 1)
     logs, entry = disk.committer.take_over(0)
 
-    assert recreated
+    assert change == "re-created"
     assert entry.committed is None
     disk.committer.commit([Batch(logs=logs, deliveries=[message(1, b"b\n")])])
     assert disk.content("web1/web1.log") == b"a\nb\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from natsconsole.domain.receivers import UnackedRequest
+from natsconsole.domain.receivers import AnswerRule, UnackedRequest
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.receiver.ledger import LedgerError
 from natsconsole.receiver.opening import ReceiverError
@@ -124,7 +124,7 @@ async def test_withheld_messages_come_again_and_are_written_once(
     jetstream = await make_stream(connection)
     source = Source(connection, "web1")
     async with running(nats_server, receiver_config(tmp_path / "out")) as receiver:
-        receiver.set_answer("withhold")
+        receiver.set_rule(AnswerRule(answer="withhold"))
         await source.publish_lines(10)
         await until_committed(receiver, 10)
         (first, *_) = receiver.unacked(UnackedRequest()).messages
@@ -132,7 +132,7 @@ async def test_withheld_messages_come_again_and_are_written_once(
         assert 0 < first.remaining <= 1.0
 
         await until(lambda: receiver.status("").redelivered >= 10, why="ack wait passes")
-        receiver.set_answer("ack")
+        receiver.set_rule(AnswerRule(answer="ack"))
         await until(lambda: receiver.status("").unacked == 0)
 
         async def settled() -> bool:
@@ -152,12 +152,12 @@ async def test_refused_messages_are_written_in_order_afterwards(
         await source.publish_lines(5)
         await until_written(tmp_path / "out", source)
         before = source.content
-        receiver.set_answer("nak")
+        receiver.set_rule(AnswerRule(answer="nak"))
         await source.publish_lines(10)
         await until(lambda: receiver.status("").redelivered >= 10, why="naks come again")
         assert written(tmp_path / "out", source) == before
 
-        receiver.set_answer("ack")
+        receiver.set_rule(AnswerRule(answer="ack"))
         await until_written(tmp_path / "out", source)
         assert receiver.status("").out_of_order == 0
 
@@ -272,10 +272,10 @@ async def test_answers_that_cost_lines_need_the_lab(
     await make_stream(connection)
     async with running(nats_server, receiver_config(tmp_path / "out", lab=False)) as receiver:
         with pytest.raises(RefusedError, match="--lab"):
-            receiver.set_answer("nak")
+            receiver.set_rule(AnswerRule(answer="nak"))
         with pytest.raises(RefusedError, match="--lab"):
             receiver.set_fault("disk-full")
-        receiver.set_answer("ack")
+        receiver.set_rule(AnswerRule(answer="ack"))
 
 
 async def test_unknown_stream_names_the_mend(

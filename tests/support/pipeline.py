@@ -45,7 +45,11 @@ def receiver_config(directory: Path, **changes: Any) -> ReceiverConfig:
 async def running(server: NatsServer, config: ReceiverConfig) -> AsyncIterator[Receiver]:
     """Run a receiver in this process until the block ends; then it drains."""
     options = ConnectionOptions(servers=(server.url,))
-    async with Connection(options) as connection, open_receiver(config, connection) as receiver:
+    async with (
+        Connection(options) as connection,
+        Connection(options) as control,
+        open_receiver(config, connection, control) as receiver,
+    ):
         task = asyncio.create_task(receiver.run())
         try:
             yield receiver

@@ -17,6 +17,7 @@ STATE_SIGNS: dict[ReceiverState, tuple[str, Ink]] = {
     "held": ("◐", "bad"),
     "paused": ("‖", "warn"),
     "draining": ("◌", "warn"),
+    "standby": ("○", "accent"),
 }
 
 

@@ -1,0 +1,57 @@
+"""What the ranges of a log's messages prove: which bytes came, and which never did.
+
+A message says which bytes of which source file it holds, and how many line ends lie before them.
+So a gap between two messages is known exactly, in bytes and in lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from natsconsole.domain.receivers import LostRange
+
+SPANS_KEPT = 4
+"""Source files remembered of one log: a rotation chain is read oldest first."""
+GAPS_KEPT = 20
+
+
+class Span(NamedTuple):
+    """How far one source file has been written."""
+
+    end: int
+    """Offset after its last written byte."""
+    line: int
+    """How many line ends lie before ``end``."""
+
+
+def spans_kept(spans: Mapping[str, Span]) -> dict[str, Span]:
+    """Return the latest spans, oldest first."""
+    return dict(list(spans.items())[-SPANS_KEPT:])
+
+
+def gaps_kept(gaps: tuple[LostRange, ...]) -> tuple[LostRange, ...]:
+    """Return the latest gaps, oldest first."""
+    return gaps[-GAPS_KEPT:]
+
+
+def without(
+    gaps: tuple[LostRange, ...], file: str, start: int, end: int, lines: int
+) -> tuple[LostRange, ...]:
+    """Return the gaps that are left once bytes ``start`` to ``end`` of a file came after all.
+
+    Of a gap that is only filled in part the lines are reckoned by what came.
+    """
+    left: list[LostRange] = []
+    for gap in gaps:
+        if gap.file != file or end <= gap.start or start >= gap.end:
+            left.append(gap)
+            continue
+        missing = max(0, gap.lines - lines)
+        pieces = [(gap.start, min(start, gap.end)), (max(end, gap.start), gap.end)]
+        pieces = [(low, high) for low, high in pieces if low < high]
+        for place, (low, high) in enumerate(pieces):
+            share = missing if place == len(pieces) - 1 else missing // len(pieces)
+            missing -= share
+            left.append(LostRange(log=gap.log, file=file, start=low, end=high, lines=share))
+    return tuple(left)

@@ -1,0 +1,84 @@
+"""The messages of one partition that are delivered and not acknowledged. Pure: no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from natsconsole.domain.receivers import AckPolicy
+from natsconsole.receiver.delivery import Delivery
+
+
+class InFlight:
+    """What the server waits for, by stream sequence."""
+
+    def __init__(self) -> None:
+        self._deliveries: dict[int, Delivery] = {}
+        self._left: dict[int, float | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._deliveries)
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return iter(list(self._deliveries.values()))
+
+    def get(self, sequence: int) -> Delivery | None:
+        """Return a message in flight, or None."""
+        return self._deliveries.get(sequence)
+
+    def clear(self) -> None:
+        """Forget all: the consumer has been rewound."""
+        self._deliveries.clear()
+        self._left.clear()
+
+    def note(self, delivery: Delivery) -> None:
+        """Take note of a delivery; one that comes again begins to wait anew."""
+        sequence = delivery.sequence
+        if delivery.deliveries > 1:
+            before = self._deliveries.get(sequence)
+            if before is not None and before.written:
+                delivery.written = True
+            self._left.pop(sequence, None)
+        self._deliveries[sequence] = delivery
+
+    def leave(self, deliveries: Iterable[Delivery], until: float | None = None) -> None:
+        """Let these be delivered again: after ack wait, or at a time of the monotonic clock."""
+        for delivery in deliveries:
+            self._left[delivery.sequence] = until
+
+    def is_left(self, delivery: Delivery) -> bool:
+        """Whether the message is to be delivered again, so that nobody must say in progress."""
+        return delivery.sequence in self._left
+
+    def due(self, delivery: Delivery, wait: float) -> float:
+        """Return when it is delivered again if nothing is said; by the monotonic clock."""
+        return self._left.get(delivery.sequence) or delivery.received + wait
+
+    def written(self) -> list[Delivery]:
+        """Return all whose lines are on the disk, in sequence order."""
+        return [one for _, one in sorted(self._deliveries.items()) if one.written]
+
+    def settle(self, deliveries: Iterable[Delivery]) -> None:
+        """Forget what has been acknowledged or terminated."""
+        for delivery in deliveries:
+            self._deliveries.pop(delivery.sequence, None)
+            self._left.pop(delivery.sequence, None)
+
+    def to_acknowledge(
+        self, policy: AckPolicy, written: Sequence[Delivery]
+    ) -> tuple[Sequence[Delivery], Sequence[Delivery]]:
+        """Return which messages to send an ack for, and which of them all that settles.
+
+        With policy all one ack settles everything at or below it, so it may go to the highest
+        message below which all is written.
+        """
+        if policy != "all":
+            return written, written
+        barrier = min(
+            (one.sequence for one in self._deliveries.values() if not one.written), default=None
+        )
+        settled = [
+            one
+            for sequence, one in sorted(self._deliveries.items())
+            if one.written and (barrier is None or sequence < barrier)
+        ]
+        return settled[-1:], settled

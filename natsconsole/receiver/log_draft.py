@@ -1,0 +1,174 @@
+"""One log's share of a commit: what its messages add to its file and to its ledger row.
+
+Pure: nothing is read or written here. A draft takes messages in order, and counts for nothing
+until its bytes are synced and its row is committed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from natsconsole.domain.integrity import Span, gaps_kept, spans_kept, without
+from natsconsole.domain.receivers import LostRange
+from natsconsole.receiver.delivery import Delivery
+from natsconsole.receiver.ledger import LogEntry
+from shipper.wire import SourceRange
+
+
+class LogDraft:
+    """What is to become of one log. Mutable, since every message passes through it."""
+
+    __slots__ = (
+        "_before", "_gaps", "_spans", "bytes", "deliveries", "doubled", "given_up", "is_backfill",
+        "lines", "lost", "mark", "messages", "out_of_order", "parked_from", "pieces", "refused",
+        "skipped_to", "suppressed",
+    )  # fmt: skip
+
+    def __init__(self, before: LogEntry, *, is_backfill: bool = False) -> None:
+        self._before = before
+        self._spans = before.spans
+        self._gaps = before.lost_ranges
+        self.is_backfill = is_backfill
+        self.pieces: list[bytes] = []
+        """What to append, in order."""
+        self.deliveries: list[Delivery] = []
+        """The messages that count as written once this is committed."""
+        self.given_up: list[Delivery] = []
+        """The messages that are in quarantine once this is committed."""
+        self.mark = before.mark
+        self.refused = before.refused
+        self.parked_from = before.parked_from
+        self.skipped_to = 0
+        """Highest sequence passed over because the log is parked."""
+        self.lines = self.messages = self.bytes = 0
+        self.suppressed = self.doubled = self.out_of_order = 0
+        self.lost = before.lost
+
+    @property
+    def path(self) -> str:
+        """Return where its bytes go, below the receiver's directory."""
+        return self._before.path
+
+    def take(self, delivery: Delivery, *, is_doubtful: bool = False) -> None:
+        """Take the next message.
+
+        Args:
+            delivery: the message.
+            is_doubtful: whether a receiver elsewhere may have written it before it was lost.
+        """
+        sequence = delivery.sequence
+        self.deliveries.append(delivery)
+        if sequence <= self.mark and sequence not in self.refused:
+            self.suppressed += 1
+            return
+        if self.parked_from and not self.is_backfill:
+            self.skipped_to = max(self.skipped_to, sequence)
+            return
+        is_late = sequence < self.mark
+        source, data = delivery.source, delivery.payload
+        if source is not None:
+            data = self._take_range(source, data, is_late=is_late)
+        elif not data.endswith(b"\n"):
+            data += b"\n"
+        if sequence in self.refused:
+            self.refused -= {sequence}
+        self.mark = max(self.mark, sequence)
+        lines = data.count(b"\n")
+        self.messages += 1
+        self.lines += lines
+        self.bytes += len(data)
+        if is_late:
+            self.out_of_order += lines
+        if is_doubtful:
+            self.doubled += lines
+        if data:
+            self.pieces.append(data)
+
+    def refuse(self, sequences: frozenset[int]) -> None:
+        """Remember messages that were delivered and are deliberately not written."""
+        self.refused |= sequences
+
+    def quarantine(self, delivery: Delivery) -> None:
+        """Count a message as dealt with though it is not written here, and never will be."""
+        self.given_up.append(delivery)
+        self.refused -= {delivery.sequence}
+        self.mark = max(self.mark, delivery.sequence)
+
+    def park(self, sequence: int) -> None:
+        """Leave its lines in the stream from a sequence on."""
+        late = frozenset(one for one in self.refused if one < self.mark)
+        self.parked_from = self.parked_from or min([sequence, *late])
+        self.refused = late
+
+    def unpark(self) -> None:
+        """Write its lines as they come again."""
+        self.parked_from = 0
+
+    def fail(self) -> list[Delivery]:
+        """Turn it into a draft that writes nothing and refuses what it has taken.
+
+        Returns the messages that are still to be written.
+        """
+        before, given_up, parked_from = self._before, self.given_up, self.parked_from
+        unwritten = [one for one in self.deliveries if not before.is_repeat(one.sequence)]
+        refused = before.refused
+        if not self.is_backfill:
+            refused |= {one.sequence for one in unwritten}
+        self.__init__(before)  # type: ignore[misc]
+        self.refused, self.parked_from = refused, parked_from
+        for delivery in given_up:
+            self.quarantine(delivery)
+        return unwritten
+
+    def entry(self, now: float) -> LogEntry:
+        """Return the ledger row that it leads to."""
+        before = self._before
+        if self.is_backfill and self.parked_from:
+            self.parked_from = max(self.parked_from, self.mark + 1)
+        return replace(
+            before,
+            mark=self.mark,
+            refused=self.refused,
+            parked_from=self.parked_from,
+            spans=self._spans,
+            lost_ranges=self._gaps,
+            lines=before.lines + self.lines,
+            messages=before.messages + self.messages,
+            bytes=before.bytes + self.bytes,
+            suppressed=before.suppressed + self.suppressed,
+            doubled=before.doubled + self.doubled,
+            lost=self.lost,
+            out_of_order=before.out_of_order + self.out_of_order,
+            quarantined=before.quarantined + len(self.given_up),
+            written_at=now if self.pieces else before.written_at,
+        )
+
+    def _take_range(self, source: SourceRange, data: bytes, *, is_late: bool) -> bytes:
+        """Use the range to drop bytes that are written already, and to notice a gap."""
+        lines = data.count(b"\n")
+        if is_late:
+            self.lost = max(0, self.lost - lines)
+            self._gaps = without(self._gaps, source.file, source.start, source.end, lines)
+            return data
+        known = self._spans.get(source.file)
+        if known is not None and source.end <= known.end:
+            self.suppressed += 1
+            self.messages -= 1
+            return b""
+        fresh = data
+        if known is None:
+            if self._spans and source.line:
+                self._lose(source.file, 0, source.start, source.line)
+        elif source.start > known.end:
+            self._lose(source.file, known.end, source.start, max(0, source.line - known.line))
+        else:
+            fresh = data[known.end - source.start :]
+        spans = {file: span for file, span in self._spans.items() if file != source.file}
+        spans[source.file] = Span(source.end, source.line + lines)
+        self._spans = spans_kept(spans)
+        return fresh
+
+    def _lose(self, file: str, start: int, end: int, lines: int) -> None:
+        gap = LostRange(log=self._before.name, file=file, start=start, end=end, lines=lines)
+        self._gaps = gaps_kept((*self._gaps, gap))
+        self.lost += lines

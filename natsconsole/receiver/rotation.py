@@ -1,0 +1,41 @@
+"""When a file is closed and the next one begun."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from natsconsole.receiver.ledger import FileEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """By size, by age, by both or, without either, never."""
+
+    size: int | None = None
+    """Bytes that no file may exceed, but for what one commit adds to an empty one."""
+    age: float | None = None
+    """Seconds of a period, counted from the epoch in UTC: a day's ends at midnight. A file holds
+    lines of one period."""
+
+    def is_due(self, file: FileEntry, more: int, now: float) -> bool:
+        """Whether to begin another file before ``more`` bytes are appended at the time ``now``."""
+        if not file.length:
+            return False
+        if self.size is not None and file.length + more > self.size:
+            return True
+        return self.age is not None and file.since // self.age < now // self.age
+
+
+NEVER = Rotation()
+
+
+def rotated_name(name: str, now: float, taken: set[str]) -> str:
+    """Return a free name for a rotated file, with the time at which it was closed."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    wanted = f"{name}.{stamp}"
+    number = 1
+    while wanted in taken or f"{wanted}.gz" in taken:
+        wanted = f"{name}.{stamp}.{number}"
+        number += 1
+    return wanted
