@@ -152,6 +152,8 @@ class HalfOpen:
         self._ghost: Side = "client" if severity < 0.5 else "server"
 
     async def inject(self) -> None:
+        if not self._link.session_count:
+            raise NotMadeError("nothing is connected")
         self._link.half_open(self._ghost)
 
     async def heal(self) -> None:
@@ -191,6 +193,8 @@ class Reset:
 
     async def inject(self) -> None:
         self._count = self._link.session_count
+        if not self._count:
+            raise NotMadeError("nothing is connected")
         self._link.reset()
 
     async def heal(self) -> None:

@@ -98,6 +98,19 @@ class _Run:
     def tell(self, who: str, what: str) -> None:
         self.say(time.monotonic() - self.began, who, what)
 
+    def note_fault(self, at: float, planned: PlannedFault, what: str) -> None:
+        seconds = planned.seconds
+        self.tell(planned.component, f"{what}, for {seconds:.1f} s" if seconds else what)
+        self.made.append(
+            MadeFault(
+                at=at,
+                component=planned.component,
+                kind=planned.kind,
+                seconds=seconds,
+                what=what,
+            )
+        )
+
     def note_end(self, what: str) -> None:
         self.ended.append(what)
         self.tell("unasked", what)
@@ -170,23 +183,12 @@ async def _play_in_turn(run: _Run, estate: Estate, faults: tuple[PlannedFault, .
         at = time.monotonic() - run.began
         try:
             await fault.inject()
+            run.note_fault(at, planned, fault.describe())
+            await asyncio.sleep(planned.seconds)
         except NotMadeError as error:
             run.not_made += 1
             run.tell(planned.component, f"no {planned.kind}: {error}")
-        else:
-            what = fault.describe()
-            for_long = f", for {planned.seconds:.1f} s" if planned.seconds else ""
-            run.tell(planned.component, f"{what}{for_long}")
-            run.made.append(
-                MadeFault(
-                    at=at,
-                    component=planned.component,
-                    kind=planned.kind,
-                    seconds=planned.seconds,
-                    what=what,
-                )
-            )
-            await asyncio.sleep(planned.seconds)
+            continue
         finally:
             await fault.heal()
         if planned.seconds:
