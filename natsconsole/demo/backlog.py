@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from natsconsole.demo.directory import HostLogPaths
 from natsconsole.demo.host_log import log_files
 
 _NAMED = 3
+_POLL = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,26 @@ def measure(logs: Iterable[HostLogPaths]) -> Backlog:
     return Backlog(
         source_bytes=source_bytes, output_bytes=output_bytes, missing=tuple(lacking.items())
     )
+
+
+async def wait_until_written(
+    logs: Callable[[], Iterable[HostLogPaths]],
+    stalled_after: float,
+    progress: Callable[[Backlog], None] = lambda _: None,
+) -> Backlog:
+    """Wait until every output is as long as its source.
+
+    Returns early, with what is missing, once nothing has grown for ``stalled_after`` seconds.
+    """
+    written, since = -1, time.monotonic()
+    while True:
+        backlog = await asyncio.to_thread(lambda: measure(logs()))
+        progress(backlog)
+        if backlog.output_bytes > written:
+            written, since = backlog.output_bytes, time.monotonic()
+        if not backlog.missing or time.monotonic() - since > stalled_after:
+            return backlog
+        await asyncio.sleep(_POLL)
 
 
 def _size(path: Path) -> int:

@@ -51,6 +51,8 @@ class Child:
         self._supervisor: asyncio.Task[None] | None = None
         self._started = asyncio.Condition()
         self._hurry = asyncio.Event()
+        self._may_run = asyncio.Event()
+        self._may_run.set()
         self._is_stopping = False
         self._told = ""
         """What was reported last: a child that cannot start would repeat it every second."""
@@ -74,11 +76,23 @@ class Child:
 
     async def crash(self) -> None:
         """Kill it as no program can prevent (SIGKILL), and wait until it is started again."""
+        self.kill()
+        await self.revive()
+
+    def kill(self) -> None:
+        """Kill it (SIGKILL); it stays down until it is revived."""
         if self._is_stopping:
             return
-        before = self.restarts
+        self._may_run.clear()
         self._hurry.set()
         self._signal(signal.SIGKILL)
+
+    async def revive(self) -> None:
+        """Start a killed child again, and wait until it is."""
+        before = self.restarts
+        if self._may_run.is_set():
+            return
+        self._may_run.set()
         async with self._started:
             await self._started.wait_for(lambda: self.restarts > before or self._is_stopping)
 
@@ -86,6 +100,7 @@ class Child:
         """End it: politely, and after ``within`` seconds for good. Does nothing the second time."""
         self._is_stopping = True
         self._hurry.set()
+        self._may_run.set()
         async with self._started:
             self._started.notify_all()
         if self._supervisor is None:
@@ -100,6 +115,7 @@ class Child:
         """Wait for the end of a child that ends with its lifeline."""
         self._is_stopping = True
         self._hurry.set()
+        self._may_run.set()
         if self._supervisor is not None:
             await asyncio.wait([self._supervisor], timeout=within)
         await self.stop(within=1.0)
@@ -111,6 +127,7 @@ class Child:
                 await self._tell_of_end(code)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._hurry.wait(), _RESTART_AFTER)
+            await self._may_run.wait()
             if self._is_stopping:
                 return
             self._hurry.clear()

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import glob
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from natsconsole.demo.backlog import Backlog, measure
+from natsconsole.demo.backlog import Backlog, wait_until_written
 from natsconsole.demo.child import Child, ChildPlan
 from natsconsole.demo.directory import DemoDirectory
 from natsconsole.demo.fleet import ROTATE_BYTES
@@ -30,7 +29,6 @@ PARTITIONS = 4
 _ENDS_WITHIN = 5.0
 _SERVER_ENDS_WITHIN = 8.0
 """More than its watchdog takes at worst."""
-_POLL = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,15 +125,7 @@ class DemoPipeline:
 
         Returns early, with what is missing, once nothing has grown for ``stalled_after`` seconds.
         """
-        written, since = -1, time.monotonic()
-        while True:
-            backlog = await asyncio.to_thread(lambda: measure(self.directory.host_logs()))
-            progress(backlog)
-            if backlog.output_bytes > written:
-                written, since = backlog.output_bytes, time.monotonic()
-            if not backlog.missing or time.monotonic() - since > stalled_after:
-                return backlog
-            await asyncio.sleep(_POLL)
+        return await wait_until_written(self.directory.host_logs, stalled_after, progress)
 
     async def take_account(self) -> IntegrityAccount:
         """End shipper and receiver, so that nothing changes any more, and compare the files."""
