@@ -50,13 +50,15 @@ class FrameParser:
 
     def __init__(self, handler: FrameHandler) -> None:
         self._handler = handler
-        self._buffer = bytearray()
+        self._unfinished: list[bytes] = []
+        """The pieces that came of a frame, joined only once enough has come."""
+        self._held = 0
         self._needed = 0
 
     def reset(self) -> None:
         """Forget an unfinished frame. nats-py calls this."""
-        self._buffer.clear()
-        self._needed = 0
+        self._unfinished.clear()
+        self._held = self._needed = 0
 
     async def parse(self, data: bytes = b"") -> None:
         """Take the next bytes.
@@ -64,15 +66,18 @@ class FrameParser:
         Raises:
             ProtocolError: this is no NATS server, or one frame is out of bounds.
         """
-        if self._buffer:
-            self._buffer += data
-            if len(self._buffer) < self._needed:
+        if self._held:
+            self._unfinished.append(data)
+            self._held += len(data)
+            if self._held < self._needed:
                 return
-            data = bytes(self._buffer)
-            self._buffer.clear()
+            data = b"".join(self._unfinished)
+            self._unfinished.clear()
+            self._held = 0
         used = await self._frames(data)
         if used < len(data):
-            self._buffer += data[used:] if used else data
+            self._unfinished.append(data[used:] if used else data)
+            self._held = len(data) - used
 
     async def _frames(self, data: bytes) -> int:
         """Handle each whole frame; return how many bytes they were."""
@@ -84,43 +89,46 @@ class FrameParser:
                     raise ProtocolError
                 self._needed = 0
                 return position
-            line = data[position:line_end]
+            parts = data[position:line_end].split(b" ")
             body = line_end + 2
-            if line.startswith((b"MSG ", b"HMSG ")):
-                parts = line.split(b" ")
-                length = _number(parts[-1])
-                if length is None or length > _MAX_FRAME:
+            word = parts[0]
+            if word == b"HMSG" or word == b"MSG":  # noqa: PLR1714 - half the time of a set
+                length = parts[-1]
+                if not length.isdigit() or len(length) > 19 or int(length) > _MAX_FRAME:
                     raise ProtocolError
-                after = body + length
+                after = body + int(length)
                 if after + 2 > size:
                     self._needed = after + 2 - position
                     return position
                 if data[after : after + 2] != END:
                     raise ProtocolError
-                unclaimed = self._message(parts, data[body:after])
+                unclaimed = self._message(parts, data, body, after)
                 if unclaimed is not None:
                     await self._handler._process_msg(*unclaimed)  # noqa: SLF001
                 position = after + 2
             else:
-                await self._control(line)
+                await self._control(data[position:line_end])
                 position = body
         return position
 
-    def _message(self, parts: list[bytes], body: bytes) -> _Message | None:
+    def _message(self, parts: list[bytes], data: bytes, body: int, after: int) -> _Message | None:
         """Deliver a message to its sink; return it where that is for nats-py to do."""
-        has_headers = parts[0] == b"HMSG"
         # MSG subject sid [reply] size, HMSG subject sid [reply] header-size size
-        extra = len(parts) - (5 if has_headers else 4)
-        sid = _number(parts[2]) if extra in (0, 1) else None
-        header_size = _number(parts[-2]) if has_headers else 0
-        if sid is None or header_size is None or header_size > len(body):
+        count, payload_at = len(parts), body
+        if parts[0] == b"HMSG":
+            header_size = _number(parts[-2])
+            payload_at = after + 1 if header_size is None else body + header_size
+            count -= 1
+        sid = _number(parts[2]) if count in (4, 5) else None
+        if sid is None or payload_at > after:
             self._handler.take_malformed(b" ".join(parts))
             return None
-        subject, reply = parts[1], parts[3] if extra else b""
-        headers, payload = body[:header_size], body[header_size:] if header_size else body
-        if self._handler.take_message(sid, subject, reply, headers, payload):
+        reply = parts[3] if count == 5 else b""
+        # Payloads may be large: each is copied out of the data once.
+        headers, payload = data[body:payload_at], data[payload_at:after]
+        if self._handler.take_message(sid, parts[1], reply, headers, payload):
             return None
-        return sid, subject, reply, payload, headers or None
+        return sid, parts[1], reply, payload, headers or None
 
     async def _control(self, line: bytes) -> None:
         handler = self._handler

@@ -9,8 +9,12 @@ them is one line from any client.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
+
+import msgspec
 
 from shipper.headers import fields_of
 
@@ -28,8 +32,18 @@ Split = Literal["head", "middle", "tail"]
 """Which piece of a line too long for one message a payload ends or begins with."""
 
 _HOST = re.compile(r"[^\s.*>\x00-\x20\x7f]+(\.[^\s.*>\x00-\x20\x7f]+)*", re.ASCII)
-_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+_SPAN = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 _LINE = re.compile(r"[0-9]{1,18}")
+
+_RANGE = RANGE_HEADER.encode()
+_SPLIT = SPLIT_HEADER.encode()
+_RANGE_START = b"\r\n%b: " % _RANGE
+_RANGE_AND_LINE = re.compile(
+    rb"\r\n%b: ([0-9]{1,18})-([0-9]{1,18})\r\n%b: ([0-9]{1,18})\r\n"
+    % (_RANGE, LINE_HEADER.encode())
+)
+_LONGEST_HEAD = 512
+"""Bytes of what stands before the range, to be remembered."""
 
 
 class BadHostError(ValueError):
@@ -42,8 +56,7 @@ class BadHostError(ValueError):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRange:
+class SourceRange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Which bytes of which source file a payload is."""
 
     host: str
@@ -86,10 +99,34 @@ def source_range(block: bytes) -> SourceRange | None:
     None where a client of another kind sent the message, or where a field is malformed: then its
     bytes still count, as lines of no known file.
     """
-    if RANGE_HEADER.encode() not in block:
+    at = block.find(_RANGE_START)
+    if 0 < at <= _LONGEST_HEAD and _SPLIT not in block:
+        log = _log_of(block[:at])
+        numbers = _RANGE_AND_LINE.match(block, at)
+        if log is not None and numbers is not None:
+            start, end, line = map(int, numbers.groups())
+            if end < start:
+                return None
+            host, name, file = log
+            return SourceRange(host=host, name=name, file=file, start=start, end=end, line=line)
+    return _range_of_fields(fields_of(block)) if _RANGE in block else None
+
+
+@lru_cache(maxsize=20_000)
+def _log_of(head: bytes) -> tuple[str, str, str] | None:
+    """Read what stands before the range, which is the same in all messages of a log's file.
+
+    None where host, name and file do not all stand there, or a field that follows them does.
+    """
+    fields = fields_of(head)
+    host, name, file = (fields.get(key, "") for key in (HOST_HEADER, NAME_HEADER, FILE_HEADER))
+    if not (host and name and file) or RANGE_HEADER in fields or LINE_HEADER in fields:
         return None
-    fields = fields_of(block)
-    span = _RANGE.fullmatch(fields.get(RANGE_HEADER, ""))
+    return host, name, file
+
+
+def _range_of_fields(fields: Mapping[str, str]) -> SourceRange | None:
+    span = _SPAN.fullmatch(fields.get(RANGE_HEADER, ""))
     line = _LINE.fullmatch(fields.get(LINE_HEADER, "0"))
     host, name, file = (fields.get(key, "") for key in (HOST_HEADER, NAME_HEADER, FILE_HEADER))
     if span is None or line is None or not (host and name and file):

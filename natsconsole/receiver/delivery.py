@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from shipper.wire import SourceRange
 
-
-class Place(NamedTuple):
-    """What the ack reply subject says of a delivery."""
-
-    deliveries: int
-    stream_sequence: int
-    consumer_sequence: int
-    stored_ns: int
-    """When the stream stored the message, in nanoseconds since the epoch."""
-    pending: int
-    """How many messages the consumer has still to deliver."""
+Place = tuple[int, int, int, int]
+"""Deliveries, stream sequence, consumer sequence, and how many messages the consumer has still to
+deliver. One is made for every message: a bare tuple costs a tenth of a named one."""
 
 
 def place_of(reply: str) -> Place | None:
@@ -26,49 +18,29 @@ def place_of(reply: str) -> Place | None:
     domain and account hash before the stream.
     """
     tokens = reply.split(".")
-    if len(tokens) < 9 or tokens[0] != "$JS" or tokens[1] != "ACK":
+    count = len(tokens)
+    if count < 9 or tokens[0] != "$JS" or tokens[1] != "ACK":
         return None
-    numbers = tokens[4:9] if len(tokens) == 9 else tokens[6:11]
     try:
-        deliveries, stream, consumer, stored, pending = map(int, numbers)
-    except ValueError:
+        if count == 9:
+            return int(tokens[4]), int(tokens[5]), int(tokens[6]), int(tokens[8])
+        return int(tokens[6]), int(tokens[7]), int(tokens[8]), int(tokens[10])
+    except (ValueError, IndexError):
         return None
-    return Place(deliveries, stream, consumer, stored, pending)
 
 
-class Delivery:
-    """A message as it was delivered. One is made for every message: slots, no dataclass."""
+class Delivery(msgspec.Struct, eq=False, gc=False):
+    """A message as it was delivered. One is made for every message: no dict, no collection."""
 
-    __slots__ = (
-        "consumer_sequence",
-        "deliveries",
-        "host",
-        "payload",
-        "received",
-        "reply",
-        "sequence",
-        "source",
-        "written",
-    )
-
-    def __init__(
-        self,
-        *,
-        place: Place,
-        reply: str,
-        host: str,
-        source: SourceRange | None,
-        payload: bytes,
-        received: float,
-    ) -> None:
-        self.sequence = place.stream_sequence
-        self.consumer_sequence = place.consumer_sequence
-        self.deliveries = place.deliveries
-        self.reply = reply
-        self.host = host
-        self.source = source
-        self.payload = payload
-        self.received = received
-        """When it came, or was last said to be in progress; seconds of the monotonic clock."""
-        self.written = False
-        """Whether its lines are in the host's file and the ledger."""
+    sequence: int
+    """Of the stream."""
+    consumer_sequence: int
+    deliveries: int
+    reply: str
+    host: str
+    source: SourceRange | None
+    payload: bytes
+    received: float
+    """When it came, or was last said to be in progress; seconds of the monotonic clock."""
+    written: bool = False
+    """Whether its lines are in the host's file and the ledger."""

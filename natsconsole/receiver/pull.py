@@ -15,7 +15,7 @@ from collections.abc import Callable
 import msgspec
 
 from natsconsole.gateway.jetstream import API_PREFIX
-from natsconsole.receiver.delivery import Delivery, Place, place_of
+from natsconsole.receiver.delivery import Delivery, place_of
 from shipper.connection import Connection, Subscription
 from shipper.headers import fields_of, status_of
 from shipper.wire import SourceRange, source_range
@@ -27,7 +27,10 @@ HEARTBEAT = 0.5
 SILENCE = 3.0
 """Seconds without message or heartbeat after which an open request counts as forgotten."""
 
+_HOSTS_KEPT = 10_000
+
 HostOf = Callable[[str, SourceRange | None], str]
+"""Tells the host from a stored subject and from whether there is a range: asked once for each."""
 
 
 class Pull:
@@ -55,6 +58,8 @@ class Pull:
         self._last_consumer_sequence = 0
         self._heard = time.monotonic()
         self._buffered_bytes = 0
+        self._hosts: dict[str, str] = {}
+        self._hosts_with_range: dict[str, str] = {}
         self._buffer: deque[Delivery] = deque()
         self.arrived = asyncio.Event()
         """Set when there is something to take, or a disturbance to look at."""
@@ -123,39 +128,39 @@ class Pull:
             self._disturb("the server is silent on an open pull request")
 
     def _receive(self, subject: str, reply: str, headers: bytes, payload: bytes) -> None:
-        self._heard = time.monotonic()
+        # Runs once a message: what it does not call, it does not pay for.
+        self._heard = heard = time.monotonic()
         place = place_of(reply)
         if place is None:
             self._receive_status(headers)
             return
         if self.disturbance:
             return
-        if self._last_consumer_sequence not in (0, place.consumer_sequence - 1):
+        deliveries, sequence, consumer_sequence, self.pending = place
+        if self._last_consumer_sequence not in (0, consumer_sequence - 1):
             self._disturb("a delivery went missing on the way")
             return
+        self._last_consumer_sequence = consumer_sequence
         if not self._pin:
             self._pin = fields_of(headers).get("Nats-Pin-Id", "")
-        self._accept(subject, reply, headers, payload, place)
-
-    def _accept(
-        self, subject: str, reply: str, headers: bytes, payload: bytes, place: Place
-    ) -> None:
-        source = source_range(headers)
+        source = source_range(headers) if headers else None
+        hosts = self._hosts if source is None else self._hosts_with_range
+        host = hosts.get(subject) or self._learn_host(hosts, subject, source)
         delivery = Delivery(
-            place=place,
-            reply=reply,
-            host=self._host_of(subject, source),
-            source=source,
-            payload=payload,
-            received=self._heard,
+            sequence, consumer_sequence, deliveries, reply, host, source, payload, heard
         )
-        self._last_consumer_sequence = place.consumer_sequence
-        self.pending = place.pending
         self._expected -= 1
         self._buffered_bytes += len(payload)
+        if not self._buffer:
+            self.arrived.set()
         self._buffer.append(delivery)
         self.on_delivery(delivery)
-        self.arrived.set()
+
+    def _learn_host(self, hosts: dict[str, str], subject: str, source: SourceRange | None) -> str:
+        if len(hosts) >= _HOSTS_KEPT:
+            hosts.clear()
+        host = hosts[subject] = self._host_of(subject, source)
+        return host
 
     def _receive_status(self, headers: bytes) -> None:
         status = status_of(headers)

@@ -12,7 +12,7 @@ from natsconsole.gateway.jetstream import JetStream, StoredMessage
 from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.receiver.committer import Committer
 from natsconsole.receiver.consumers import GroupConsumers
-from natsconsole.receiver.delivery import Delivery, Place
+from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.disk_thread import DiskThread
 from natsconsole.receiver.ledger import Ledger
 from natsconsole.receiver.membership import Leases
@@ -88,7 +88,9 @@ class Surroundings:
         """Return a message that was read from the stream itself, as if it had been delivered."""
         source = source_range(message.headers)
         return Delivery(
-            place=Place(1, message.sequence, 0, 0, message.pending),
+            sequence=message.sequence,
+            consumer_sequence=0,
+            deliveries=1,
             reply="",
             host=self.host_of(message.subject, source),
             source=source,

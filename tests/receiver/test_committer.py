@@ -9,7 +9,7 @@ import pytest
 
 from natsconsole.receiver.archive import Archive
 from natsconsole.receiver.committer import LARGEST_CUT, Batch, Committer, UncertainFileError
-from natsconsole.receiver.delivery import Delivery, Place
+from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.faults import FullDisk
 from natsconsole.receiver.ledger import Ledger, LedgerError
 from shipper.wire import SourceRange
@@ -60,8 +60,7 @@ def message(
         source = SourceRange(
             host=host, name="app.log", file="f1", start=start, end=start + len(payload), line=line
         )
-    place = Place(1, sequence, sequence, 0, 0)
-    return Delivery(place=place, reply="", host=host, source=source, payload=payload, received=0.0)
+    return Delivery(sequence, sequence, 1, "", host, source, payload, received=0.0)
 
 
 def test_appends_and_remembers(disk: Disk) -> None:

@@ -12,8 +12,8 @@ import signal
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from natsconsole.receiver.answers import ACK
 from natsconsole.receiver.archive import Archive
-from natsconsole.receiver.delivery import ACK
 from natsconsole.receiver.ledger import Ledger
 from shipper.connection import Connection
 

@@ -1,0 +1,1 @@
+"""The programs that the receiver is measured against."""

@@ -1,0 +1,1 @@
+"""What the benchmarks share: a server, a filled stream, processes and rounds."""
