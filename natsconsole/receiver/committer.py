@@ -406,6 +406,7 @@ class _Draft:
         draft = self._logs.get(key)
         if draft is None:
             return False
+        error.filename = draft.path
         self.outcome.broken[key] = error
         self.outcome.unwritten += draft.fail()
         self.files_before.pop(draft.path, None)

@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from natsconsole.domain.integrity import Span, spans_kept
 from natsconsole.domain.receivers import LostRange
@@ -77,9 +77,6 @@ ALTER TABLE log ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE log ADD COLUMN parked_from INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE log ADD COLUMN lost_ranges TEXT NOT NULL DEFAULT '[]';
 """
-
-
-EpochChange = Literal["none", "first", "re-created", "set back"]
 
 
 class LedgerError(Exception):
@@ -231,16 +228,20 @@ class Ledger:
         (value,) = self._db.execute("SELECT value FROM identity WHERE key = ?", (key,)).fetchone()
         return str(value)
 
-    def begin_epoch(self, stream: str, created: str, last_sequence: int) -> EpochChange:
-        """Work on this stream. A new epoch begins where its sequences begin anew.
+    def highest(self, stream: str) -> int:
+        """Return the highest sequence that is committed of a stream's latest epoch."""
+        (found,) = self._db.execute(
+            "SELECT max(committed) FROM progress WHERE epoch = "
+            "(SELECT max(id) FROM epoch WHERE stream = ?)",
+            (stream,),
+        ).fetchone()
+        return found or 0
 
-        The account and the source ranges of the epoch before go on: what a shipper sends again
-        is recognised also in a stream that was made anew.
+    def begin_epoch(self, stream: str, created: str) -> bool:
+        """Work on this stream. Returns whether an earlier one of that name was made anew.
 
-        Args:
-            stream: its name.
-            created: when it was made, as JetStream says it.
-            last_sequence: its last: below what we have written, the stream was set back.
+        Then an epoch begins, in which all sequences are new. The account and the source ranges of
+        the one before go on: what a shipper sends again is recognised in the new stream too.
 
         Raises:
             LedgerWriteError: nothing was recorded.
@@ -250,15 +251,23 @@ class Ledger:
                 "SELECT id, created FROM epoch WHERE stream = ? ORDER BY id", (stream,)
             ).fetchall()
             id_, known = epochs[-1] if epochs else (0, "")
-            change: EpochChange = "none"
             if known.partition("~")[0] != created:
-                change = "re-created" if epochs else "first"
-            elif self._highest(id_) > last_sequence:
-                change = "set back"
-            if change != "none":
                 id_ = self._new_epoch(stream, f"{created}~{id_}" if epochs else created, id_)
         self._epoch = id_
-        return change
+        return bool(epochs) and id_ != epochs[-1][0]
+
+    def set_back(self, last_sequence: int) -> None:
+        """Forget sequences that the stream has lost again, as a server without its last writes.
+
+        Raises:
+            LedgerWriteError: nothing was recorded.
+        """
+        values = (last_sequence, self._epoch)
+        with self._transaction():
+            self._db.execute(
+                "UPDATE progress SET committed = min(committed, ?) WHERE epoch = ?", values
+            )
+            self._db.execute("UPDATE log SET mark = min(mark, ?) WHERE epoch = ?", values)
 
     def _new_epoch(self, stream: str, created: str, before: int) -> int:
         (id_,) = self._db.execute(
@@ -266,12 +275,6 @@ class Ledger:
         ).fetchone()
         self._db.execute(_CARRY_OVER, (id_, before))
         return int(id_)
-
-    def _highest(self, epoch: int) -> int:
-        (found,) = self._db.execute(
-            "SELECT max(committed) FROM progress WHERE epoch = ?", (epoch,)
-        ).fetchone()
-        return found or 0
 
     def load(self, partition: int) -> PartitionEntry:
         """Return what is known of a partition."""

@@ -535,6 +535,7 @@ class Membership:
             return
         held = dict(life.owned)
         entries = await self._entries.entries(f"*.{self._group}.*")
+        self._see_agreed(entries.get(f"agreed.{self._group}.orders"))
         self._server_time = max((entry.created for entry in entries.values()), default=0.0)
         view = _read(entries, self._server_time - 2 * self._ttl)
         for instance in self._view.members.keys() - view.members.keys():

@@ -37,6 +37,7 @@ from natsconsole.receiver.consumers import UNCHANGED, ConsumerSettings, GroupCon
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.held_logs import HeldLogs
 from natsconsole.receiver.in_flight import InFlight
+from natsconsole.receiver.membership import LeaseLostError
 from natsconsole.receiver.partition_lock import PartitionLock
 from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, key_of
 from natsconsole.receiver.pull import Pull
@@ -57,7 +58,14 @@ LOOK_AGAIN = 5.0
 _RETRY = 0.5
 _IDLE = 0.5
 ACKNOWLEDGE = AnswerRule()
-_TROUBLES = (ApiError, ConnectionProblem, KeyValueError, UncertainFileError, OSError)
+_TROUBLES = (
+    ApiError,
+    ConnectionProblem,
+    KeyValueError,
+    LeaseLostError,
+    UncertainFileError,
+    OSError,
+)
 
 
 class NotInFlightError(Exception):
@@ -267,7 +275,8 @@ class PartitionWorker:
         )
         self.consumer, logs.doubtful_to = taken
         self.logs = logs
-        await self._keep_parked()
+        if logs.parked:
+            await self.parked_changed()
         pull = Pull(
             around.connection,
             around.stream,
@@ -518,16 +527,12 @@ class PartitionWorker:
     def _parked_from(self) -> list[int]:
         return [self.logs.logs[key].parked_from for key in self.logs.parked]
 
-    async def _keep_parked(self) -> None:
+    async def parked_changed(self) -> None:
         """Keep what is parked from being purged, and no more than that."""
-        with contextlib.suppress(ApiError, KeyValueError, ConnectionProblem):
+        with contextlib.suppress(ApiError, KeyValueError, ConnectionProblem, LeaseLostError):
             await self._around.leases.keep_from(
                 self.partition, min(self._parked_from(), default=None)
             )
-
-    async def parked_changed(self) -> None:
-        """Hear from the backfill that a parked log is further on, or done."""
-        await self._keep_parked()
 
     # Answering.
 

@@ -50,8 +50,6 @@ class Surroundings:
     """Bytes of one pull request: must be above the server's max_payload."""
     patience: float = 2.0
     """Seconds to wait for the connection before saying that it is gone."""
-    max_age: float = 0.0
-    """Seconds after which the stream drops messages, read or not; 0 for never."""
     alarms: list[str] = field(default_factory=list)
     """What the operator must hear of, in plain words."""
     _tokens_before_host: int = field(init=False)
@@ -100,13 +98,18 @@ class Surroundings:
 
     async def watch_epoch(self) -> None:
         """Tell the ledger which stream this is now, and notice one whose sequences began anew."""
+        # In this order: what is committed before we ask must be in the stream.
+        highest = await self.disk.call(lambda: self.ledger.highest(self.stream))
         info = await self.jetstream.stream_info(self.stream)
-        change = await self.disk.call(
-            lambda: self.ledger.begin_epoch(self.stream, info.created, info.state.last_seq)
-        )
-        self.max_age = info.config.get("max_age", 0) / 1e9
-        if change in ("re-created", "set back"):
-            self.alarm(f"stream {self.stream} was {change}: its messages are taken as new")
+        last = info.state.last_seq
+        if await self.disk.call(lambda: self.ledger.begin_epoch(self.stream, info.created)):
+            self.alarm(f"stream {self.stream} was re-created: its messages are taken as new")
+        elif highest > last:
+            await self.disk.call(lambda: self.ledger.set_back(last))
+            self.alarm(
+                f"stream {self.stream} was set back from {highest:,} to {last:,}: "
+                "what it stores from there on is taken as new"
+            )
 
     def alarm(self, sentence: str) -> None:
         """Say what the operator must hear of, once."""

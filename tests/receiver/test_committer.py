@@ -14,7 +14,7 @@ from natsconsole.receiver.faults import FullDisk
 from natsconsole.receiver.ledger import Ledger, LedgerError
 from shipper.wire import SourceRange
 
-STREAM = ("LOGS", "2026-01-01T00:00:00Z", 10_000)
+STREAM = ("LOGS", "2026-01-01T00:00:00Z")
 
 
 class Disk:
@@ -236,10 +236,10 @@ def test_a_link_is_not_followed(disk: Disk, tmp_path: Path) -> None:
 
 def test_a_stream_made_anew_is_a_new_epoch(disk: Disk) -> None:
     disk.commit(message(5, b"a\n"))
-    change = disk.ledger.begin_epoch("LOGS", "2026-02-02T00:00:00Z", 1)
+    recreated = disk.ledger.begin_epoch("LOGS", "2026-02-02T00:00:00Z")
     logs, entry = disk.committer.take_over(0)
 
-    assert change == "re-created"
+    assert recreated
     assert entry.committed is None
     disk.committer.commit([Batch(logs=logs, deliveries=[message(1, b"b\n")])])
     assert disk.content("web1/web1.log") == b"a\nb\n"
