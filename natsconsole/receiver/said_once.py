@@ -30,5 +30,10 @@ class SaidOnce:
         self._now[what] = why
         self._count(text)
 
+    @property
+    def current(self) -> tuple[str, ...]:
+        """The problems met in this round so far, each as one line safe for a terminal."""
+        return tuple(visible(f"{what}: {why}") for what, why in self._now.items())
+
     def say_error(self, what: str, error: OSError) -> None:
         self.say(what, error.strerror or str(error))

@@ -7,6 +7,7 @@ each has to rotate away the files of its own silent hosts.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -40,6 +41,7 @@ STOP_LIMIT = 2.0
 _REST = 50
 """A sweep is followed by a rest of so many times its own duration, so it costs at most 2 %."""
 _LEAST_PRIORITY = 19
+_SHOWN_PROBLEMS = 10
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -78,6 +80,8 @@ class UpkeepFigures:
     errors: int = 0
     last_error: str = ""
     """The last thing that went wrong, in plain words. Stays until another does."""
+    problems: tuple[str, ...] = ()
+    """What went wrong in the last sweep, in plain words; the first few."""
 
 
 @dataclass(slots=True)
@@ -149,6 +153,7 @@ class Upkeep:
                     lock.release()
         finally:
             os.close(root)
+            self._show_problems()
 
     def _run(self) -> None:
         rest = 0.0
@@ -160,6 +165,7 @@ class Upkeep:
                 return
             except OSError as error:
                 self._problems.say_error(str(self._directory), error)
+                self._show_problems()
             except Exception as error:
                 log.exception("upkeep failed")
                 self._count_error(visible(f"{type(error).__name__}: {error}"))
@@ -289,6 +295,9 @@ class Upkeep:
     def _count_error(self, text: str) -> None:
         self.last = replace(self.last, errors=self.last.errors + 1, last_error=text)
 
+    def _show_problems(self) -> None:
+        self.last = replace(self.last, problems=self._problems.current[:_SHOWN_PROBLEMS])
+
     def _pause(self) -> None:
         """Give way to the threads that carry lines."""
         self._stopping.wait(0.001)
@@ -300,5 +309,7 @@ class Upkeep:
 
 
 def _lower_priority() -> None:
-    if sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux"):
+        return  # elsewhere it would be the whole process's
+    with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LEAST_PRIORITY)

@@ -8,11 +8,14 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as open_metrics_families,
 )
@@ -22,8 +25,13 @@ from natsconsole.domain.receivers import PartitionStatus, ReceiverStatus
 from natsconsole.receiver.http_server import Address, HttpError
 from natsconsole.receiver.metrics_server import MetricsServer
 from natsconsole.receiver.upkeep import UpkeepFigures
+from shipper.connection import Connection
+from tests.support.nats_server import NatsServer
+from tests.support.pipeline import Source, make_stream, receiver_config, running
 from tests.support.waiting import until
 
+families: Callable[[str], Iterable[Metric]] = text_string_to_metric_families
+open_families: Callable[[str], Iterable[Metric]] = open_metrics_families
 LOCAL = Address("127.0.0.1", 0)
 STATUS = ReceiverStatus(
     name="east-1", group="archive", stream="LOGS", subject="s", pid=1, version="0.1.0",
@@ -66,7 +74,7 @@ def samples(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
         (sample.name.removeprefix("natsconsole_receiver_"), tuple(sample.labels.values())): (
             sample.value
         )
-        for family in text_string_to_metric_families(text)
+        for family in families(text)
         for sample in family.samples
     }
 
@@ -103,7 +111,7 @@ async def test_metrics_show_the_status() -> None:
     assert found["state", ("running",)] == 0
     assert sum(value for (name, _), value in found.items() if name == "state") == 1
     assert found["info", ("explicit", "ack", "always", "archive", "east-1", "LOGS", "0.1.0")] == 1
-    for family in text_string_to_metric_families(answer.body):  # type: ignore[no-untyped-call]
+    for family in families(answer.body):
         assert family.documentation, family.name
         assert family.name.startswith("natsconsole_receiver")
 
@@ -116,9 +124,9 @@ async def test_open_metrics_for_those_who_ask() -> None:
         )
 
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
-    families = list(open_metrics_families(answer.body))
-    assert len(families) > 20
-    assert not any("archive" in family.name for family in families)
+    found = list(open_families(answer.body))
+    assert len(found) > 20
+    assert not any("archive" in family.name for family in found)
 
 
 @pytest.mark.parametrize(
@@ -274,3 +282,32 @@ def test_without_the_extra_the_error_names_it() -> None:
     )
 
     assert done.stdout == ("metrics need prometheus-client: pip install 'natsconsole[metrics]'\n")
+
+
+async def test_of_a_real_receiver_through_a_lost_server(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path
+) -> None:
+    await make_stream(connection)
+    source = Source(connection, "web1")
+    async with (
+        MetricsServer(LOCAL) as server,
+        running(nats_server, receiver_config(tmp_path / "out")) as receiver,
+    ):
+        server.watch(
+            lambda: receiver.status(""), is_connected=lambda: connection.state == "connected"
+        )
+        await source.publish_lines(30)
+        await until(lambda: receiver.status("").written_lines == 30, within=10)
+        found = samples((await get(server, "/metrics")).body)
+        ready = await get(server, "/readyz")
+        await nats_server.stop()
+        await until(lambda: connection.state != "connected")
+        lost = await get(server, "/readyz")
+        alive = await get(server, "/healthz")
+
+    assert found["written_lines_total", ()] == 30
+    assert found["written_bytes_total", ()] == len(source.content)
+    assert found["connected", ()] == 1
+    assert (ready.status, ready.body) == (200, "receiving\n")
+    assert (lost.status, lost.body) == (503, "not connected to the NATS server\n")
+    assert alive.status == 200

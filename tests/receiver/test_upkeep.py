@@ -172,9 +172,11 @@ def test_trouble_with_one_file_is_said_once_and_the_rest_is_done(
     assert said == f"web1/{name}: {name}.gz holds other lines: move one of the two away"
     assert upkeep.last.errors == 2
     assert upkeep.last.last_error == said
+    assert upkeep.last.problems == (said,)
 
     clash.unlink()
     upkeep.sweep()
+    assert not upkeep.last.problems
     collector.put("web1", name, age=2 * DAY)
     upkeep.sweep()
     assert len(caplog.records) == 2
@@ -252,6 +254,7 @@ async def test_it_runs_by_itself_and_lives_through_a_lost_directory(
         upkeep.stop()
 
     assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+    assert not upkeep.last.problems
     assert "No such file or directory" in upkeep.last.last_error
 
 
