@@ -84,7 +84,9 @@ class HttpServer:
             )
         except OSError as error:
             reason = _plain_reason(error)
-            raise HttpError(f"cannot listen on {address}: {reason}; name another") from error
+            raise HttpError(
+                f"cannot listen on {address}: {reason}; name another address"
+            ) from error
         except UnicodeError as error:
             raise HttpError(f"cannot listen on {address}: that is no host name") from error
 

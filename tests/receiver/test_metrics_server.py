@@ -257,7 +257,7 @@ async def test_a_taken_port_is_one_clear_line() -> None:
 
     assert (
         str(raised.value)
-        == f"cannot listen on {taken}: another program listens there; name another"
+        == f"cannot listen on {taken}: another program listens there; name another address"
     )
 
 
