@@ -1,7 +1,8 @@
 """Names of directories and files for hosts and logs, safe by construction.
 
 Host and log names come from the network. A name made only of allowed characters is kept; any
-other is percent-encoded, with a short hash so that two names never share a path.
+other is percent-encoded, with a short hash so that two names never share a path. So is a name that
+a rotated file could have: retention must never take an active file for a rotated one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import hashlib
 import re
 from collections.abc import Iterable
 
+from natsconsole.receiver.rotated_names import read_rotated
+
 MAX_LENGTH = 64
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", re.ASCII)
 _ALLOWED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
@@ -17,7 +20,7 @@ _ALLOWED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 
 def safe_name(name: str) -> str:
     """Return a file name for an untrusted name: 1 to 64 characters, no leading dot, no slash."""
-    if _PLAIN.fullmatch(name):
+    if _PLAIN.fullmatch(name) and read_rotated(name) is None:
         return name
     raw = name.encode("utf-8", "surrogateescape")
     digest = hashlib.blake2b(raw, digest_size=4).hexdigest()

@@ -1,0 +1,76 @@
+"""The files for service managers say what the programs do, and the tools accept them."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from natsconsole.receiver.receiver import DRAIN_LIMIT
+
+PACKAGING = Path(__file__).parent.parent / "packaging"
+UNIT = PACKAGING / "systemd/natsconsole-receive.service"
+ROTATION = PACKAGING / "logrotate/natsconsole-receive"
+
+
+def service() -> dict[str, str]:
+    unit = configparser.ConfigParser(interpolation=None, strict=True)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(UNIT.read_text().replace("\\\n", " "))
+    return dict(unit["Service"])
+
+
+def test_the_unit_gives_the_receiver_what_it_needs_and_no_more() -> None:
+    found = service()
+    command = shlex.split(found["ExecStart"])
+
+    assert found["ReadWritePaths"] == command[command.index("--dir") + 1]
+    assert found["ProtectSystem"] == "strict"
+    assert found["NoNewPrivileges"] == "true"
+    assert found["KillSignal"] == "SIGTERM"
+    assert float(found["TimeoutStopSec"]) > 2 * DRAIN_LIMIT
+    assert int(found["LimitNOFILE"]) > 1024
+    assert (found["Type"], found["Restart"]) == ("notify", "on-failure")
+    assert "AF_UNIX" in found["RestrictAddressFamilies"]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    copy = tmp_path / UNIT.name
+    copy.write_text(re.sub(r"(?m)^ExecStart=\S+", "ExecStart=/bin/sh", UNIT.read_text()))
+    done = subprocess.run(
+        ["/usr/bin/env", "systemd-analyze", "verify", "--man=no", str(copy)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert UNIT.name not in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("logrotate") is None, reason="needs logrotate")
+def test_logrotate_renames_and_never_copies(tmp_path: Path) -> None:
+    log = tmp_path / "logs/web1/app.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"line\n")
+    inode = log.stat().st_ino
+    rules = ROTATION.read_text().replace("/srv/logs", str(tmp_path / "logs"))
+    user = f"{os.getuid()} {os.getgid()}"
+    rules = re.sub(r"(?m)^    su .*\n", "", rules).replace("natsconsole natsconsole", user)
+    (tmp_path / "rules").write_text(rules)
+    (tmp_path / "rules").chmod(0o644)
+    subprocess.run(
+        ["/usr/bin/env", "logrotate", "--force", "--state", str(tmp_path / "state"),
+         str(tmp_path / "rules")],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+    (rotated,) = log.parent.glob("app.log-*")
+    assert rotated.stat().st_ino == inode
+    assert rotated.read_bytes() == b"line\n"
+    assert (log.read_bytes(), log.stat().st_mode & 0o777) == (b"", 0o640)
