@@ -11,6 +11,7 @@ import click
 _DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d|w)?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(?:([KMGT])(i?))?B?", re.ASCII | re.IGNORECASE)
+_RANGE = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?", re.ASCII)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -70,3 +71,23 @@ def _bytes(text: str) -> int | None:
     number, letter, binary = found.groups()
     base = 1024 if binary or not letter else 1000
     return int(Decimal(number) * base ** _POWERS[(letter or "").upper()])
+
+
+class NumberRanges(click.ParamType[frozenset[int]]):
+    """Numbers and ranges such as ``0,3,5-9``."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[int]:
+        """Return the numbers."""
+        if isinstance(value, frozenset):
+            return value
+        numbers: set[int] = set()
+        for part in value.split(","):
+            found = _RANGE.fullmatch(part.strip())
+            if found is None or int(found[2] or found[1]) < int(found[1]):
+                self.fail(f"{value!r} is no list of partitions: write 0,3,5-9", param, ctx)
+            numbers |= set(range(int(found[1]), int(found[2] or found[1]) + 1))
+        return frozenset(numbers)

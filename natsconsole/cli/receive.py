@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import re
 import signal
 import socket
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from natsconsole.cli.addresses import ListenAddress
 from natsconsole.cli.failures import failures_as_one_line
-from natsconsole.cli.quantities import Duration
+from natsconsole.cli.log_format import LogFormat, log_format_flag, set_up_logging
+from natsconsole.cli.quantities import Duration, NumberRanges, Size
 from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy, FsyncMode
 from natsconsole.receiver.consumers import ConsumerSettings
 from natsconsole.receiver.control import Control
+from natsconsole.receiver.http_server import Address, HttpError
 from natsconsole.receiver.ledger import LedgerError
-from natsconsole.receiver.opening import ReceiverError, open_receiver
+from natsconsole.receiver.membership import MembershipError
+from natsconsole.receiver.metrics_server import MetricsServer
+from natsconsole.receiver.opening import STATE_DIRECTORY, ReceiverError, open_receiver
 from natsconsole.receiver.receiver import Receiver, ReceiverConfig
+from natsconsole.receiver.retention import NO_LIMITS, Limits
+from natsconsole.receiver.rotation import Rotation
+from natsconsole.receiver.service_notice import ServiceNotice
+from natsconsole.receiver.upkeep import Upkeep, UpkeepConfig
 from shipper.connection import Connection
 from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
@@ -82,6 +91,45 @@ def _token(_: click.Context, param: click.Parameter, value: str) -> str:
     metavar="SECONDS",
     help="End once nothing has been pending for so long.",
 )
+@click.option(
+    "--partitions",
+    type=NumberRanges(),
+    default=None,
+    metavar="0,3,5-9",
+    help="Receive these, whoever else there is, instead of a fair share.",
+)
+@click.option(
+    "--rotate-size",
+    type=Size(minimum="64KiB"),
+    default=None,
+    help="Begin a new file before one grows past this.",
+)
+@click.option(
+    "--rotate-age",
+    type=Duration(minimum="1m"),
+    default=None,
+    help="Begin a new file each period, in UTC: 1d rotates at midnight.",
+)
+@click.option("--compress", is_flag=True, help="Compress rotated files (gzip), in the background.")
+@click.option(
+    "--keep-age",
+    type=Duration(minimum="1m"),
+    default=None,
+    help="Delete what was last written longer ago, silent hosts' files too.",
+)
+@click.option(
+    "--keep-bytes",
+    type=Size(minimum="1MB"),
+    default=None,
+    help="Delete the oldest rotated files once all take more than this.",
+)
+@click.option(
+    "--metrics",
+    type=ListenAddress(),
+    default=None,
+    help="Serve /metrics (Prometheus), /healthz and /readyz here.",
+)
+@log_format_flag
 @click.option("--lab", is_flag=True, help="Let the console choose answers that cost lines.")
 @click.option("--legacy-subjects", is_flag=True, help="Read logs.pN.HOST of the series' producer.")
 def receive(
@@ -95,6 +143,14 @@ def receive(
     max_ack_pending: int | None,
     fsync: FsyncMode,
     exit_when_idle: float | None,
+    partitions: frozenset[int] | None,
+    rotate_size: int | None,
+    rotate_age: float | None,
+    compress: bool,
+    keep_age: float | None,
+    keep_bytes: int | None,
+    metrics: Address | None,
+    log_format: LogFormat,
     lab: bool,
     legacy_subjects: bool,
 ) -> None:
@@ -102,7 +158,7 @@ def receive(
 
     Each host's files hold exactly the bytes that were shipped, in order, once.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    set_up_logging(log_format)
     config = ReceiverConfig(
         stream=stream,
         directory=directory,
@@ -110,34 +166,95 @@ def receive(
         name=name,
         ack_policy=ack_policy,
         settings=ConsumerSettings(ack_wait_seconds=ack_wait, max_ack_pending=max_ack_pending),
+        partitions=partitions,
         fsync=fsync,
+        rotation=Rotation(size=rotate_size, age=rotate_age),
         lab=lab,
         legacy_subjects=legacy_subjects,
     )
-    with failures_as_one_line(ReceiverError, LedgerError):
-        asyncio.run(_receive(connection, config, exit_when_idle))
+    upkeep = UpkeepConfig(
+        limits=Limits(keep_age=keep_age, keep_bytes=keep_bytes),
+        compress_level=6 if compress else None,
+    )
+    with failures_as_one_line(ReceiverError, LedgerError, HttpError, MembershipError):
+        asyncio.run(_receive(connection, config, upkeep, metrics, exit_when_idle))
 
 
 async def _receive(
-    options: ConnectionOptions, config: ReceiverConfig, exit_when_idle: float | None
+    options: ConnectionOptions,
+    config: ReceiverConfig,
+    upkeep_config: UpkeepConfig,
+    metrics: Address | None,
+    exit_when_idle: float | None,
 ) -> None:
-    async with (
-        Connection(replace(options, name=f"receiver {config.name}")) as data,
-        Connection(replace(options, name=f"receiver {config.name} control")) as control,
-        open_receiver(config, data, control) as receiver,
-    ):
-        await Control(receiver).serve_on(control)
+    notice = ServiceNotice.from_environment()
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(MetricsServer(metrics)) if metrics else None
+        data = await stack.enter_async_context(_connection(options, f"receiver {config.name}"))
+        control = await stack.enter_async_context(
+            _connection(options, f"receiver {config.name} control")
+        )
+        receiver = await stack.enter_async_context(open_receiver(config, data, control))
+        service = Control(receiver)
+        await service.serve_on(control)
+        upkeep = await stack.enter_async_context(_upkeep(config, upkeep_config, receiver))
+        if server is not None:
+            server.watch(
+                lambda: receiver.status(service.subject),
+                is_connected=lambda: data.state == "connected",
+                upkeep=lambda: upkeep.last if upkeep is not None else None,
+            )
+
+        def drain() -> None:
+            notice.stopping()
+            receiver.drain()
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, receiver.drain)
-        watch_lifeline(receiver.drain)
-        idle = asyncio.create_task(_drain_when_idle(receiver, exit_when_idle))
+            loop.add_signal_handler(number, drain)
+        watch_lifeline(drain)
+        beside = [
+            asyncio.create_task(notice.keep_alive()),
+            asyncio.create_task(_drain_when_idle(receiver, exit_when_idle)),
+        ]
+        notice.ready()
         try:
             await receiver.run()
         finally:
-            idle.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await idle
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+
+def _connection(options: ConnectionOptions, name: str) -> Connection:
+    return Connection(replace(options, name=name))
+
+
+@contextlib.asynccontextmanager
+async def _upkeep(
+    config: ReceiverConfig, upkeep_config: UpkeepConfig, receiver: Receiver
+) -> AsyncIterator[Upkeep | None]:
+    """Look after the archive beside the receiver, where anything is to be looked after."""
+    if upkeep_config.limits == NO_LIMITS and upkeep_config.compress_level is None:
+        yield None
+        return
+    loop = asyncio.get_running_loop()
+
+    def rotate_away(paths: Sequence[str]) -> None:
+        loop.call_soon_threadsafe(receiver.rotate_away, paths)
+
+    upkeep = Upkeep(
+        config.directory,
+        upkeep_config,
+        state_directory=config.directory / STATE_DIRECTORY,
+        on_silent=rotate_away,
+    )
+    receiver.problems = lambda: upkeep.last.problems
+    upkeep.start()
+    try:
+        yield upkeep
+    finally:
+        await asyncio.to_thread(upkeep.stop)
 
 
 async def _drain_when_idle(receiver: Receiver, seconds: float | None) -> None:

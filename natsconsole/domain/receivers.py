@@ -34,6 +34,11 @@ PartitionState = Literal[
 ]
 
 
+def control_subject(group: str, name: str) -> str:
+    """Return where a receiver's control endpoints listen: ``<subject>.<verb>``."""
+    return f"natsconsole.receiver.{group}.{name}"
+
+
 class AnswerRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What messages are answered with, and which of them."""
 

@@ -28,7 +28,8 @@ from natsconsole.receiver.log_draft import LogDraft
 from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, key_of
 from natsconsole.receiver.quarantine import quarantine_path, quarantined_line, why_unwritable
 from natsconsole.receiver.reserve import Reserve
-from natsconsole.receiver.rotation import NEVER, Rotation, rotated_name
+from natsconsole.receiver.rotated_names import free_rotated_name
+from natsconsole.receiver.rotation import NEVER, Rotation
 
 LARGEST_CUT = 64 << 20
 """Bytes: a file that is longer than the ledger says by more than any batch is not ours to cut."""
@@ -222,7 +223,7 @@ class Committer:
     def _rotate(self, path: str) -> FileEntry:
         name = path.rpartition("/")[2]
         taken = self._archive.names_beside(path)
-        self._archive.rename(path, rotated_name(name, self._now(), taken))
+        self._archive.rename(path, free_rotated_name(name, self._now(), taken.__contains__))
         return FileEntry(0, self._archive.inode(path), self._now())
 
     def _write(self, draft: _Draft) -> OSError | None:

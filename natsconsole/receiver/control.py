@@ -24,6 +24,7 @@ from natsconsole.domain.receivers import (
     PolicyRequest,
     SettingsRequest,
     UnackedRequest,
+    control_subject,
 )
 from natsconsole.receiver.receiver import Receiver, RefusedError
 from shipper.connection import Connection
@@ -39,7 +40,7 @@ class Control:
 
     def __init__(self, receiver: Receiver) -> None:
         config = receiver.config
-        self.subject = f"natsconsole.receiver.{config.group}.{config.name}"
+        self.subject = control_subject(config.group, config.name)
         self._receiver = receiver
 
     async def serve_on(self, connection: Connection) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import fields, replace
 from pathlib import Path
 
+from natsconsole.domain.receivers import control_subject
 from natsconsole.gateway.jetstream import STREAM_NOT_FOUND, ApiError, JetStream, StreamInfo
 from natsconsole.gateway.key_value import KeyValueError
 from natsconsole.gateway.log_stream import partitions_of, prefix_of
@@ -33,7 +34,12 @@ from natsconsole.receiver.partition_worker import Orders
 from natsconsole.receiver.receiver import Receiver, ReceiverConfig
 from natsconsole.receiver.reserve import Reserve
 from natsconsole.receiver.surroundings import Surroundings
-from shipper.connection import Connection, ConnectionProblem
+from shipper.connection import (
+    Connection,
+    ConnectionProblem,
+    NoRespondersError,
+    RequestFailedError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +76,7 @@ async def open_receiver(
     info = await _stream(jetstream, config.stream)
     version = connection.server_version_tuple
     prefix, count = prefix_of(info), partitions_of(info) or 1
+    await _see_that_name_is_free(control, config)
     if config.partitions is not None and not config.partitions <= set(range(count)):
         raise ReceiverError(
             f"stream {config.stream!r} has partitions 0 to {count - 1}: --partitions names others"
@@ -123,6 +130,18 @@ async def open_receiver(
         ledger.close()
         archive.close()
         reserve.remove()
+
+
+async def _see_that_name_is_free(control: Connection, config: ReceiverConfig) -> None:
+    subject = control_subject(config.group, config.name)
+    try:
+        await control.request(f"{subject}.status", timeout=1.0)
+    except (NoRespondersError, RequestFailedError):  # nobody, or nobody who is alive
+        return
+    raise ReceiverError(
+        f"a receiver {config.name!r} of group {config.group!r} is running already: "
+        "give this one another --name"
+    )
 
 
 def _leases(config: ReceiverConfig, control: Connection, info: StreamInfo, count: int) -> Leases:

@@ -183,6 +183,14 @@ class PartitionWorker:
         self.nudge()
         return done
 
+    async def rotate_silent(self, paths: Sequence[str]) -> None:
+        """Close files that nobody writes to any more."""
+        logs = self.logs
+        try:
+            await self._around.disk.call(lambda: self._around.committer.rotate_silent(logs, paths))
+        except OSError as error:
+            log.warning("partition %s: cannot rotate: %s", self.partition, error)
+
     async def run(self) -> None:
         """Receive, whenever the partition is ours, until the orders say to drain."""
         in_progress = asyncio.create_task(self._say_in_progress())

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,6 +95,9 @@ class Receiver:
         self._fault: Fault = "none"
         self._started = time.time()
         self._stopping = asyncio.Event()
+        self._rotating: set[asyncio.Task[None]] = set()
+        self.problems: Callable[[], Sequence[str]] = tuple
+        """More of what the operator must hear of, from whoever looks after the archive."""
         self._workers = [PartitionWorker(number, around, orders) for number in partitions]
         self._room = Room(around, self._workers)
         around.leases.on_change = self._leases_changed
@@ -195,6 +198,15 @@ class Receiver:
             raise RefusedError(
                 f"the other receivers of the group cannot be told: {error}"
             ) from error
+
+    def rotate_away(self, paths: Sequence[str]) -> None:
+        """Close files of silent hosts, those of ours among these paths: retention wants them."""
+        for worker in self._workers:
+            ours = [path for path in paths if path in worker.logs.files] if worker.is_ours else []
+            if ours:
+                task = asyncio.create_task(worker.rotate_silent(ours))
+                self._rotating.add(task)
+                task.add_done_callback(self._rotating.discard)
 
     def _leases_changed(self) -> None:
         agreement = read_agreement(self._around.leases.agreed)
@@ -350,6 +362,7 @@ class Receiver:
 
     def _alarms(self) -> tuple[str, ...]:
         found = [*self._around.alarms, self._room.problem, self._around.leases.problem]
+        found += self.problems()
         return tuple(sentence for sentence in found if sentence)
 
     def _state(self) -> tuple[ReceiverState, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from natsconsole.receiver.ledger import FileEntry
@@ -28,14 +27,3 @@ class Rotation:
 
 
 NEVER = Rotation()
-
-
-def rotated_name(name: str, now: float, taken: set[str]) -> str:
-    """Return a free name for a rotated file, with the time at which it was closed."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    wanted = f"{name}.{stamp}"
-    number = 1
-    while wanted in taken or f"{wanted}.gz" in taken:
-        wanted = f"{name}.{stamp}.{number}"
-        number += 1
-    return wanted
