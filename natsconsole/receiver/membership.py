@@ -426,6 +426,8 @@ class Membership:
         try:
             revision = await self._entries.update(key, self._entry(life), life.revision, self._ttl)
         except NoBucketError:
+            if await self._entries.created() == self._bucket_created:
+                raise
             self._end_life(life, f"the bucket {self.bucket!r} is gone")
             await self._begin_life()
             return

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from natsconsole.gateway.jetstream import JetStream
-from natsconsole.gateway.key_value import Entry, KeyValue
+from natsconsole.gateway.key_value import Entry, KeyValue, NoBucketError
 from natsconsole.receiver.directory_identity import directory_identity
 from natsconsole.receiver.membership import (
     LeaseLostError,
@@ -466,6 +466,25 @@ async def test_a_re_created_bucket_never_gives_a_partition_to_two(
     await until(lambda: group.shares(*names) == [3, 3, 4], within=10)
     assert not lives & {group.members[name].membership.instance for name in names}
     group.assert_never_two()
+
+
+async def test_a_bucket_without_a_leader_for_a_moment_ends_nothing(group: Group) -> None:
+    membership = await group.seat("r1")
+    await membership.join()
+    assert await membership.acquire(0)
+    stored = membership._entries.update
+
+    async def leaderless(key: str, value: bytes, revision: int, ttl: int | None = None) -> int:
+        raise NoBucketError(membership.bucket)
+
+    membership._entries.update = leaderless  # type: ignore[method-assign]
+    await membership._renew_once()
+    assert membership.is_held(0)
+    assert "elect a leader" in membership.problem
+    membership._entries.update = stored  # type: ignore[method-assign]
+    await membership._renew_once()
+    assert membership.is_held(0)
+    assert membership.problem == ""
 
 
 async def test_leases_of_a_bucket_that_is_gone_are_waited_for(
