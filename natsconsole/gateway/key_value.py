@@ -6,6 +6,7 @@ client that is lost; this one goes over the connection, so it outlives any numbe
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import NamedTuple
 
@@ -53,11 +54,12 @@ class BadKeyError(KeyValueError):
 
 
 class NoBucketError(KeyValueError):
-    """There is no such bucket, or nobody serves it now."""
+    """There is no such bucket, or nobody serves it now, as while a leader is elected."""
 
     def __init__(self, bucket: str) -> None:
         super().__init__(
-            f"the bucket {bucket!r} does not answer: it was deleted, or its servers are down"
+            f"the bucket {bucket!r} does not answer: "
+            "it was deleted, or its servers are down or elect a leader"
         )
 
 
@@ -175,6 +177,24 @@ class KeyValue:
         if all(info.config.get(key) == value for key, value in needed.items()):
             return info
         return await self._jetstream.update_stream(info.config | needed)
+
+    async def created(self) -> str:
+        """Return when the bucket was made, as ``StreamInfo.created``; empty if there is none.
+
+        Unlike ``NoBucketError``, that is certain.
+
+        Raises:
+            NoBucketError: no answer, as while a leader is elected.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                return (await self._jetstream.stream_info(self.stream)).created
+        except TimeoutError:
+            raise NoBucketError(self.bucket) from None
+        except ApiError as error:
+            if error.err_code == STREAM_NOT_FOUND:
+                return ""
+            raise
 
     async def put(self, key: str, value: bytes, ttl: int | None = None) -> int:
         """Write a key, whatever it holds, and return its revision.

@@ -22,14 +22,9 @@ from natsconsole.receiver.committer import Committer
 from natsconsole.receiver.consumers import GroupConsumers
 from natsconsole.receiver.directory_identity import directory_identity
 from natsconsole.receiver.disk_thread import DiskThread
+from natsconsole.receiver.leases import Leases, StaticPartitions
 from natsconsole.receiver.ledger import Ledger
-from natsconsole.receiver.membership import (
-    Leases,
-    Membership,
-    MembershipError,
-    Seat,
-    StaticPartitions,
-)
+from natsconsole.receiver.membership import Membership, MembershipError, Seat
 from natsconsole.receiver.partition_worker import Orders
 from natsconsole.receiver.receiver import Receiver, ReceiverConfig
 from natsconsole.receiver.reserve import Reserve

@@ -37,7 +37,7 @@ from natsconsole.receiver.consumers import UNCHANGED, ConsumerSettings, GroupCon
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.held_logs import HeldLogs
 from natsconsole.receiver.in_flight import InFlight
-from natsconsole.receiver.membership import LeaseLostError
+from natsconsole.receiver.leases import LeaseLostError
 from natsconsole.receiver.partition_lock import PartitionLock
 from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, key_of
 from natsconsole.receiver.pull import Pull

@@ -14,8 +14,8 @@ from natsconsole.receiver.committer import Committer
 from natsconsole.receiver.consumers import GroupConsumers
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.disk_thread import DiskThread
+from natsconsole.receiver.leases import Leases
 from natsconsole.receiver.ledger import Ledger
-from natsconsole.receiver.membership import Leases
 from shipper.connection import Connection
 from shipper.wire import SourceRange, source_range, stored_subject
 

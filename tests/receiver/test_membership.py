@@ -17,17 +17,10 @@ from typing import Any
 import pytest
 
 from natsconsole.gateway.jetstream import JetStream
-from natsconsole.gateway.key_value import KeyValue
+from natsconsole.gateway.key_value import Entry, KeyValue, NoBucketError
 from natsconsole.receiver.directory_identity import directory_identity
-from natsconsole.receiver.membership import (
-    LeaseLostError,
-    Leases,
-    Membership,
-    MembershipError,
-    Seat,
-    StaticPartitions,
-    bucket_of,
-)
+from natsconsole.receiver.leases import LeaseLostError, Leases, StaticPartitions
+from natsconsole.receiver.membership import Membership, MembershipError, Seat, bucket_of
 from shipper.connection import Connection, ConnectionOptions
 from tests.support.fake_nats import FakeNats
 from tests.support.nats_server import NatsServer
@@ -185,10 +178,14 @@ async def test_one_then_four_then_one(group: Group) -> None:
         await group.add(name)
     names = ("r1", "r2", "r3", "r4")
     await until(lambda: group.shares(*names) == [2, 2, 3, 3])
-    assert all(map(_all_named(names), group.members.values()))
+    await until(lambda: all(map(_all_named(names), group.members.values())))
     first = group.members["r1"].membership
-    loads = Counter({name: len(group.members[name].held) for name in names})
-    await until(lambda: Counter(map(first.owner_of, group.partitions)) == loads)
+
+    def sees_who_owns_what() -> bool:
+        loads = Counter({name: len(group.members[name].held) for name in names})
+        return Counter(map(first.owner_of, group.partitions)) == loads
+
+    await until(sees_who_owns_what)
 
     for name in ("r2", "r3"):
         await group.members[name].leave()
@@ -198,14 +195,24 @@ async def test_one_then_four_then_one(group: Group) -> None:
     assert group.members["r1"].changes >= 4
 
 
-async def test_a_killed_member_is_replaced_once_its_entry_has_expired(group: Group) -> None:
+async def test_a_killed_member_is_replaced_once_its_entry_has_expired(
+    group: Group, bucket: KeyValue
+) -> None:
     await group.add("r1")
-    await group.add("r2")
+    member = await group.add("r2")
     await until(lambda: group.shares("r1", "r2") == [5, 5])
+
+    async def has_renewed() -> bool:
+        entry = await bucket.get(f"member.archive.{member.membership.instance}")
+        return (
+            entry is not None and set(json.loads(entry.value).get("partitions", ())) == member.held
+        )
+
+    await until(has_renewed)
     killed = time.monotonic()
     await group.members["r2"].kill()
     await until(lambda: group.shares("r1") == [10], within=10)
-    assert TTL * 0.5 < time.monotonic() - killed < TTL + 3
+    assert TTL * 0.5 < time.monotonic() - killed < TTL + 1.5
 
 
 async def test_who_leaves_is_replaced_at_once(group: Group) -> None:
@@ -220,7 +227,9 @@ async def test_who_leaves_is_replaced_at_once(group: Group) -> None:
     assert time.monotonic() - left < TTL * 0.75
 
 
-async def test_a_draining_member_keeps_what_it_has_until_it_releases_it(group: Group) -> None:
+async def test_a_draining_member_keeps_what_it_has_until_it_releases_it(
+    group: Group, bucket: KeyValue
+) -> None:
     leaving = await group.seat("r1")
     running = asyncio.create_task(leaving.run())
     await until(lambda: leaving.wanted == set(group.partitions))
@@ -238,6 +247,8 @@ async def test_a_draining_member_keeps_what_it_has_until_it_releases_it(group: G
     assert heir.membership.owner_of(3) == "r1"
 
     await leaving.release(3)
+    entry = await bucket.get("owner.archive.3")
+    assert entry is None or entry.value != leaving.instance.encode()
     assert not leaving.is_held(3)
     await until(lambda: heir.held == {3})
     await leaving.leave()
@@ -345,6 +356,68 @@ async def test_leases_end_by_the_clock_alone(group: Group) -> None:
     assert await membership.acquire(0), "what our own former life had needs no expiry"
 
 
+async def test_a_renewal_that_was_answered_too_late_ends_the_life(group: Group) -> None:
+    now = 1000.0
+    membership = await group.seat("r1")
+    membership._clock = lambda: now
+    await membership.join()
+    assert await membership.acquire(0)
+    stored = membership._entries.update
+
+    async def slowly(key: str, value: bytes, revision: int, ttl: int | None = None) -> int:
+        nonlocal now
+        found = await stored(key, value, revision, ttl)
+        now += TTL * 0.1
+        return found
+
+    membership._entries.update = slowly  # type: ignore[method-assign]
+    now += TTL * 0.85
+    await membership._renew_once()
+    assert not membership.is_held(0)
+    assert membership.instance == ""
+    assert "lost its place" in membership.problem
+
+
+async def test_a_renewal_counts_from_when_it_was_sent(group: Group) -> None:
+    now = 1000.0
+    membership = await group.seat("r1")
+    membership._clock = lambda: now
+    await membership.join()
+    assert await membership.acquire(0)
+    stored = membership._entries.update
+
+    async def slowly(key: str, value: bytes, revision: int, ttl: int | None = None) -> int:
+        nonlocal now
+        found = await stored(key, value, revision, ttl)
+        now += TTL / 2
+        return found
+
+    membership._entries.update = slowly  # type: ignore[method-assign]
+    await membership._renew_once()
+    assert membership.is_held(0)
+    now += TTL / 2
+    assert not membership.is_held(0)
+
+
+async def test_a_member_that_a_replica_does_not_show_yet_is_no_dead_one(group: Group) -> None:
+    first, second = await group.seat("r1"), await group.seat("r2")
+    await first.join()
+    await second.join()
+    await first._look()
+    seen = first._entries.entries
+
+    async def behind(pattern: str, *, from_leader: bool = False) -> dict[str, Entry]:
+        found = await seen(pattern, from_leader=from_leader)
+        return {key: entry for key, entry in found.items() if second.instance not in key}
+
+    first._entries.entries = behind  # type: ignore[method-assign]
+    await first._look()
+    assert first.members == ("r1", "r2")
+    await second.leave()
+    await first._look()
+    assert "r2" not in first.members
+
+
 async def test_a_short_restart_of_the_server_costs_nothing(group: Group) -> None:
     member = await group.add("r1")
     await until(lambda: group.shares("r1") == [10])
@@ -386,6 +459,46 @@ async def test_a_re_created_bucket_never_gives_a_partition_to_two(
     await until(lambda: group.shares(*names) == [3, 3, 4], within=10)
     assert not lives & {group.members[name].membership.instance for name in names}
     group.assert_never_two()
+
+
+async def test_a_bucket_without_a_leader_for_a_moment_ends_nothing(group: Group) -> None:
+    membership = await group.seat("r1")
+    await membership.join()
+    assert await membership.acquire(0)
+    stored = membership._entries.update
+
+    async def leaderless(key: str, value: bytes, revision: int, ttl: int | None = None) -> int:
+        raise NoBucketError(membership.bucket)
+
+    membership._entries.update = leaderless  # type: ignore[method-assign]
+    await membership._renew_once()
+    assert membership.is_held(0)
+    assert "elect a leader" in membership.problem
+    membership._entries.update = stored  # type: ignore[method-assign]
+    await membership._renew_once()
+    assert membership.is_held(0)
+    assert membership.problem == ""
+
+
+async def test_leases_of_a_bucket_that_is_gone_are_waited_for(
+    group: Group, connection: Connection
+) -> None:
+    silent, other = await group.seat("r1"), await group.seat("r2")
+    await other.join()
+    await silent.join()
+    assert await silent.acquire(0)
+    await connection.request("$JS.API.STREAM.DELETE.KV_natsconsole_LOGS")
+
+    async def acquired() -> bool:
+        await other._renew_once()
+        return await other.acquire(0)
+
+    assert not await acquired()
+    assert silent.is_held(0)
+    assert "re-created" in other.problem
+    await until(acquired)
+    assert not silent.is_held(0)
+    assert other.problem == ""
 
 
 async def test_a_partition_is_not_acquired_in_a_bucket_without_our_entry(
