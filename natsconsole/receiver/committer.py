@@ -336,8 +336,7 @@ class _Draft:
             self._log(key).park(sequence)
         for delivery, reason in batch.terminated:
             self._give_up(delivery, reason)
-        for delivery in batch.deliveries:
-            self._take(delivery)
+        self._take(batch.deliveries)
         if batch.backfill is None:
             messages = (*batch.deliveries, *(delivery for delivery, _ in batch.terminated))
             passed = max((delivery.sequence for delivery in messages), default=0)
@@ -345,18 +344,24 @@ class _Draft:
         if batch.unpark is not None:
             self._unpark(*batch.unpark)
 
-    def _take(self, delivery: Delivery) -> None:
-        source = delivery.source
-        if source is not None or not delivery.host:
-            reason = why_unwritable(delivery)
-            if reason:
-                self._give_up(delivery, reason)
-                return
-        key = (delivery.host, "" if source is None else source.name)
-        draft = self._logs.get(key)
-        if draft is None:
-            draft = self._log(key)
-        draft.take(delivery, is_doubtful=delivery.sequence <= self.batch.logs.doubtful_to)
+    def _take(self, deliveries: Sequence[Delivery]) -> None:
+        # By log first: what is done once a message is what bounds the receiver.
+        by_log: dict[LogKey, list[Delivery]] = {}
+        for delivery in deliveries:
+            source = delivery.source
+            key = (delivery.host, "" if source is None else source.name)
+            found = by_log.get(key)
+            if found is None:
+                by_log[key] = [delivery]
+            else:
+                found.append(delivery)
+        for key, of_log in by_log.items():
+            unwritable = [(one, why) for one in of_log if (why := why_unwritable(one))]
+            for delivery, why in unwritable:
+                of_log.remove(delivery)
+                self._give_up(delivery, why)
+            if of_log:
+                self._log(key).take(of_log, doubtful_to=self.batch.logs.doubtful_to)
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         self._log(key_of(delivery)).quarantine(delivery)

@@ -6,7 +6,9 @@ until its bytes are synced and its row is committed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from natsconsole.domain.integrity import Span, gaps_kept, spans_kept, without
 from natsconsole.domain.receivers import LostRange
@@ -49,13 +51,43 @@ class LogDraft:
         """Return where its bytes go, below the receiver's directory."""
         return self._before.path
 
-    def take(self, delivery: Delivery, *, is_doubtful: bool = False) -> None:
-        """Take the next message.
+    def take(self, deliveries: Sequence[Delivery], *, doubtful_to: int = 0) -> None:
+        """Take the next messages, in order.
 
         Args:
-            delivery: the message.
-            is_doubtful: whether a receiver elsewhere may have written it before it was lost.
+            deliveries: the messages.
+            doubtful_to: up to this sequence a receiver elsewhere may have written them before it
+                was lost.
         """
+        first = deliveries[0].sequence
+        if (
+            first > max(self.mark, doubtful_to)
+            and not self.refused
+            and not self.parked_from
+            and all(one.source is None for one in deliveries)
+            and all(one.sequence < next_.sequence for one, next_ in pairwise(deliveries))
+        ):
+            self._take_lines(deliveries)
+            return
+        for delivery in deliveries:
+            self._take_one(delivery, is_doubtful=delivery.sequence <= doubtful_to)
+
+    def _take_lines(self, deliveries: Sequence[Delivery]) -> None:
+        """Take messages that are new, in order and without a range: nothing can be amiss."""
+        data = b"".join(
+            [
+                one.payload if one.payload.endswith(b"\n") else one.payload + b"\n"
+                for one in deliveries
+            ]
+        )
+        self.deliveries += deliveries
+        self.mark = deliveries[-1].sequence
+        self.messages += len(deliveries)
+        self.lines += data.count(b"\n")
+        self.bytes += len(data)
+        self.pieces.append(data)
+
+    def _take_one(self, delivery: Delivery, *, is_doubtful: bool) -> None:
         sequence = delivery.sequence
         self.deliveries.append(delivery)
         if sequence <= self.mark and sequence not in self.refused:
@@ -156,6 +188,9 @@ class LogDraft:
             self.messages -= 1
             return b""
         fresh = data
+        if known is not None and source.start == known.end:
+            self._spans = {**self._spans, source.file: Span(source.end, source.line + lines)}
+            return data
         if known is None:
             if self._spans and source.line:
                 self._lose(source.file, 0, source.start, source.line)
