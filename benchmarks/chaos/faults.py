@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from benchmarks.chaos.cluster import Node
@@ -20,6 +20,8 @@ from natsconsole.gateway.receivers import Receivers
 from shipper.connection import ConnectionProblem
 
 _HEALED_WITHIN = 20.0
+_LATEST_PASSING = 40
+"""Of a kill point: passed within some seconds where lines flow."""
 _POLL = 0.25
 
 
@@ -58,6 +60,45 @@ class Kill:
 
     def describe(self) -> str:
         return "killed with -9"
+
+
+class Ambush:
+    """A restart of a receiver that kills itself at one exact point of its work, some time later.
+
+    A kill from outside seldom strikes in the instant between a write and its commit.
+
+    Args:
+        arm: says with which kill point the receiver starts the next time; None for none.
+        points: the names of the points.
+    """
+
+    def __init__(
+        self,
+        child: Child,
+        arm: Callable[[str | None], None],
+        points: Sequence[str],
+        severity: float,
+    ) -> None:
+        self._child = child
+        self._arm = arm
+        place = severity * len(points)
+        self._name = points[int(place)]
+        self._times = 1 + int((place % 1) * _LATEST_PASSING)
+        self._armed_restart = 0
+
+    async def inject(self) -> None:
+        self._arm(f"{self._name}:{self._times}")
+        await self._child.crash()
+        self._armed_restart = self._child.restarts
+        self._arm(None)
+
+    async def heal(self) -> None:
+        self._arm(None)
+        if self._child.restarts == self._armed_restart:
+            await self._child.crash()
+
+    def describe(self) -> str:
+        return f"restarted, to kill itself at {self._name} no. {self._times}"
 
 
 class KillServer:

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.chaos.estate import FAULT_GROUPS
 from tests.support.processes import processes_with
 from tests.support.programs import Program
 from tests.support.waiting import until
 
-EVERY_KIND = {
-    "kill", "disk-full", "blackhole", "half-open", "slow", "reset", "freeze", "policy",
-}  # fmt: skip
+EVERY_KIND = {kind for kinds in FAULT_GROUPS.values() for kind in kinds}
 
 
 @pytest.mark.early
