@@ -100,6 +100,7 @@ def _table(outcome: Outcome) -> str:
     lines = ["", account_table(outcome.account), "", f"{len(outcome.faults)} faults: {counts}"]
     if outcome.not_made:
         lines.append(f"{outcome.not_made} more could not be made, because of others")
+    lines.append(f"{outcome.kill_points_hit} kill points were hit")
     lines.append(f"all was written {outcome.settled_after:.1f} s after the last fault")
     if outcome.backlog.missing:
         lines[-1] = f"not all was written: {outcome.backlog}"

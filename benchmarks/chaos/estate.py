@@ -55,6 +55,8 @@ FAULT_GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 """What ``--faults`` may name, and the kinds of faults in each."""
 
+_ARMED_STARTS = 3
+"""Of whichever receivers: who starts is often not who writes next."""
 _ENDS_WITHIN = 8.0
 _BYTES_PER_LINE = 120
 _LEAST_DISK = 64 << 20
@@ -103,7 +105,8 @@ class Estate:
         self._cluster: Cluster | None = None
         self._connection: Connection | None = None
         self._receivers: Receivers | None = None
-        self._kill_points: dict[str, str | None] = {}
+        self._kill_point = ""
+        self._armed_starts = 0
 
     @property
     def directory(self) -> DemoDirectory:
@@ -117,7 +120,7 @@ class Estate:
         asked = {kind for group in self.plan.fault_groups for kind in FAULT_GROUPS[group]}
         program = ("kill", "freeze", *FAULT_GROUPS["network"])
         decks = dict.fromkeys(SHIPPERS, program) | dict.fromkeys(
-            RECEIVERS, (*program, "kill-point")
+            RECEIVERS, (*program, "kill-point", "kill-point")
         )
         decks |= {"servers": ("kill", "freeze"), "disk": ("disk-full",), "group": ("policy",)}
         return {
@@ -140,13 +143,14 @@ class Estate:
         if kind == "kill":
             return Kill(child)
         if kind == "kill-point":
-            return Ambush(child, lambda point: self._arm(component, point), (*POINTS,), severity)
+            return Ambush(child, self._arm, (*POINTS,), severity)
         if kind == "freeze":
             return Freeze(lambda: child.pid)
         return _network_fault(self.links[component], kind, severity)
 
     async def stop_writers(self) -> None:
         """Let the fleet finish its lines, and write no more."""
+        self._armed_starts = 0
         await self.children["fleet"].stop(_ENDS_WITHIN)
 
     async def stop_programs(self) -> None:
@@ -271,15 +275,17 @@ class Estate:
         )  # fmt: skip
 
         def command() -> list[str]:
-            point = self._kill_points.get(name)
-            if point is None:
+            if not self._armed_starts:
                 return _module("natsconsole", "receive", *options)
-            return ["env", f"{VARIABLE}={point}", *_module(KILL_POINT_MODULE, *options)]
+            self._armed_starts -= 1
+            variable = f"{VARIABLE}={self._kill_point}"
+            return ["env", variable, *_module(KILL_POINT_MODULE, *options)]
 
         return command
 
-    def _arm(self, receiver: str, point: str | None) -> None:
-        self._kill_points[receiver] = point
+    def _arm(self, point: str) -> None:
+        self._kill_point = point
+        self._armed_starts = _ARMED_STARTS
 
     def _server_fault(self, kind: str) -> InjectedFault:
         cluster, connection = self._cluster, self._connection

@@ -19,7 +19,7 @@ from natsconsole.demo.integrity_account import IntegrityAccount, take_account
 Say = Callable[[float, str, str], None]
 """Seconds since the start, who, and what happened."""
 
-KILLED = "(signal 9)"
+_BY_KILL = "(signal 9)"
 _STALLED_AFTER = 45.0
 _TOLD_EVERY = 2.0
 
@@ -46,6 +46,8 @@ class Outcome:
     faults: tuple[MadeFault, ...]
     not_made: int
     """Faults that another one has prevented."""
+    kill_points_hit: int
+    """How often a receiver killed itself at a kill point."""
     ended_by_themselves: tuple[str, ...]
     """Programs that ended though nobody killed them, in words; they were started again."""
     tracebacks: dict[str, int]
@@ -71,6 +73,7 @@ class Outcome:
             "servers": self.plan.servers,
             "counts": self.counts,
             "not_made": self.not_made,
+            "kill_points_hit": self.kill_points_hit,
             "missing": dict(self.backlog.missing),
             "settled_after": round(self.settled_after, 1),
             "ended_by_themselves": list(self.ended_by_themselves),
@@ -94,6 +97,7 @@ class _Run:
     began: float = field(default_factory=time.monotonic)
     made: list[MadeFault] = field(default_factory=list)
     not_made: int = 0
+    struck: int = 0
     ended: list[str] = field(default_factory=list)
 
     def tell(self, who: str, what: str) -> None:
@@ -114,7 +118,9 @@ class _Run:
 
     def note_end(self, what: str) -> None:
         # No program of ours ends itself with a signal, but where a kill point was armed.
-        if KILLED not in what:
+        if _BY_KILL in what:
+            self.struck += 1
+        else:
             self.ended.append(what)
         self.tell("", what)
 
@@ -149,6 +155,7 @@ async def run_chaos(plan: EstatePlan, say: Say) -> Outcome:
             backlog=backlog,
             faults=tuple(sorted(run.made, key=lambda fault: fault.at)),
             not_made=run.not_made,
+            kill_points_hit=run.struck,
             ended_by_themselves=tuple(run.ended),
             tracebacks=await asyncio.to_thread(_tracebacks, estate.directory.logs),
             settled_after=settled_after,
@@ -182,6 +189,8 @@ async def _play(run: _Run, estate: Estate, faults: tuple[PlannedFault, ...]) -> 
 async def _play_in_turn(run: _Run, estate: Estate, faults: tuple[PlannedFault, ...]) -> None:
     for planned in faults:
         await asyncio.sleep(max(0.0, run.began + planned.at - time.monotonic()))
+        if time.monotonic() > run.began + estate.plan.seconds:
+            return  # to heal the one before took long
         fault = estate.fault(planned)
         at = time.monotonic() - run.began
         try:
