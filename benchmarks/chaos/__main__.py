@@ -106,7 +106,8 @@ def _table(outcome: Outcome) -> str:
         lines[-1] = f"not all was written: {outcome.backlog}"
     if outcome.ended_by_themselves:
         lines.append(f"{len(outcome.ended_by_themselves)} times a program ended by itself")
-    lines += [f"{name} printed {n} tracebacks" for name, n in outcome.tracebacks.items()]
+    for name, texts in outcome.tracebacks.items():
+        lines += [f"{name} printed {len(texts)} tracebacks; the last is", "", texts[-1]]
     return "\n".join(lines)
 
 

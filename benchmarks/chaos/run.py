@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +21,7 @@ Say = Callable[[float, str, str], None]
 """Seconds since the start, who, and what happened."""
 
 _BY_KILL = "(signal 9)"
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)*.*$", re.MULTILINE)
 _STALLED_AFTER = 45.0
 _TOLD_EVERY = 2.0
 
@@ -50,8 +52,8 @@ class Outcome:
     """How often a receiver killed itself at a kill point."""
     ended_by_themselves: tuple[str, ...]
     """Programs that ended though nobody killed them, in words; they were started again."""
-    tracebacks: dict[str, int]
-    """How many each program has printed."""
+    tracebacks: dict[str, list[str]]
+    """What each program has printed of them: defects, also where every byte arrived."""
     settled_after: float
     """Seconds from the last fault's end until everything was written."""
 
@@ -219,10 +221,10 @@ async def _settle(run: _Run, estate: Estate) -> Backlog:
     return await wait_until_written(estate.directory.host_logs, _STALLED_AFTER, progress)
 
 
-def _tracebacks(logs: Path) -> dict[str, int]:
-    found = {}
+def _tracebacks(logs: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
     for log in sorted(logs.glob("*.log")):
-        count = log.read_bytes().count(b"Traceback (most recent call last)")
-        if count:
-            found[log.stem] = count
+        texts = _TRACEBACK.findall(log.read_text(errors="replace"))
+        if texts:
+            found[log.stem] = texts
     return found
