@@ -283,10 +283,18 @@ class Connection:
         return remove
 
     async def on_client(self, callback: ClientCallback) -> None:
-        """Await ``callback`` with the current client, if any, and with each that replaces it."""
+        """Await ``callback`` with the current client, if any, and with each that replaces it.
+
+        What it raises because its client was lost meanwhile is no news: the next is greeted too.
+        """
         self._client_callbacks.append(callback)
-        if self._state == "connected" and self._client is not None:
-            await callback(self._client)
+        client = self._client
+        if self._state == "connected" and client is not None:
+            try:
+                await callback(client)
+            except Exception:
+                if self._is_alive(client):
+                    raise
 
     # Traffic.
 
@@ -548,7 +556,12 @@ class Connection:
             try:
                 await callback(client)
             except Exception:
+                if not self._is_alive(client):
+                    return
                 logger.exception("what is set up at each connect failed")
+
+    def _is_alive(self, client: HardenedClient) -> bool:
+        return client is self._client and client.is_connected
 
     def _drop_client(self, why: str) -> None:
         client, self._client = self._client, None

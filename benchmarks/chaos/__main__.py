@@ -100,12 +100,14 @@ def _table(outcome: Outcome) -> str:
     lines = ["", account_table(outcome.account), "", f"{len(outcome.faults)} faults: {counts}"]
     if outcome.not_made:
         lines.append(f"{outcome.not_made} more could not be made, because of others")
+    lines.append(f"{outcome.kill_points_hit} kill points were hit")
     lines.append(f"all was written {outcome.settled_after:.1f} s after the last fault")
     if outcome.backlog.missing:
         lines[-1] = f"not all was written: {outcome.backlog}"
     if outcome.ended_by_themselves:
         lines.append(f"{len(outcome.ended_by_themselves)} times a program ended by itself")
-    lines += [f"{name} printed {n} tracebacks" for name, n in outcome.tracebacks.items()]
+    for name, texts in outcome.tracebacks.items():
+        lines += [f"{name} printed {len(texts)} tracebacks; the last is", "", texts[-1]]
     return "\n".join(lines)
 
 

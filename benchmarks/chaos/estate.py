@@ -15,6 +15,7 @@ from typing import Self
 
 from benchmarks.chaos.cluster import Cluster
 from benchmarks.chaos.faults import (
+    Ambush,
     Blackhole,
     FillDisk,
     Freeze,
@@ -38,13 +39,15 @@ from natsconsole.gateway.log_stream import LogStream
 from natsconsole.gateway.receivers import Receivers
 from shipper.connection import Connection
 from shipper.lifeline import Lifeline
+from tests.support.receiver_with_kill_point import POINTS, VARIABLE
 
 STREAM = "LOGS"
+KILL_POINT_MODULE = "tests.support.receiver_with_kill_point"
 PARTITIONS = 4
 SHIPPERS = ("shipper-1", "shipper-2")
 RECEIVERS = ("receiver-1", "receiver-2")
 FAULT_GROUPS: Mapping[str, tuple[str, ...]] = {
-    "kill": ("kill",),
+    "kill": ("kill", "kill-point"),
     "disk": ("disk-full",),
     "network": ("blackhole", "half-open", "slow", "reset"),
     "freeze": ("freeze",),
@@ -52,6 +55,8 @@ FAULT_GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 """What ``--faults`` may name, and the kinds of faults in each."""
 
+_ARMED_STARTS = 3
+"""Of whichever receivers: who starts is often not who writes next."""
 _ENDS_WITHIN = 8.0
 _BYTES_PER_LINE = 120
 _LEAST_DISK = 64 << 20
@@ -100,6 +105,8 @@ class Estate:
         self._cluster: Cluster | None = None
         self._connection: Connection | None = None
         self._receivers: Receivers | None = None
+        self._kill_point = ""
+        self._armed_starts = 0
 
     @property
     def directory(self) -> DemoDirectory:
@@ -112,7 +119,9 @@ class Estate:
         """The kinds of faults that each component can have."""
         asked = {kind for group in self.plan.fault_groups for kind in FAULT_GROUPS[group]}
         program = ("kill", "freeze", *FAULT_GROUPS["network"])
-        decks = dict.fromkeys((*RECEIVERS, *SHIPPERS), program)
+        decks = dict.fromkeys(SHIPPERS, program) | dict.fromkeys(
+            RECEIVERS, (*program, "kill-point", "kill-point")
+        )
         decks |= {"servers": ("kill", "freeze"), "disk": ("disk-full",), "group": ("policy",)}
         return {
             component: [kind for kind in kinds if kind in asked]
@@ -133,12 +142,15 @@ class Estate:
         child = self.children[component]
         if kind == "kill":
             return Kill(child)
+        if kind == "kill-point":
+            return Ambush(child, self._arm, (*POINTS,), severity)
         if kind == "freeze":
             return Freeze(lambda: child.pid)
         return _network_fault(self.links[component], kind, severity)
 
     async def stop_writers(self) -> None:
         """Let the fleet finish its lines, and write no more."""
+        self._armed_starts = 0
         await self.children["fleet"].stop(_ENDS_WITHIN)
 
     async def stop_programs(self) -> None:
@@ -251,8 +263,8 @@ class Estate:
         )  # fmt: skip
 
     def _receiver_command(self, name: str) -> Callable[[], Sequence[str]]:
-        return lambda: _module(
-            "natsconsole", "receive", "--lab",
+        options = (
+            "--lab",
             "--server", ",".join(self.links[name].urls),
             "--stream", STREAM,
             "--dir", self.directory.received,
@@ -261,6 +273,19 @@ class Estate:
             "--ack-wait", "3s",
             "--max-ack-pending", "100",
         )  # fmt: skip
+
+        def command() -> list[str]:
+            if not self._armed_starts:
+                return _module("natsconsole", "receive", *options)
+            self._armed_starts -= 1
+            variable = f"{VARIABLE}={self._kill_point}"
+            return ["env", variable, *_module(KILL_POINT_MODULE, *options)]
+
+        return command
+
+    def _arm(self, point: str) -> None:
+        self._kill_point = point
+        self._armed_starts = _ARMED_STARTS
 
     def _server_fault(self, kind: str) -> InjectedFault:
         cluster, connection = self._cluster, self._connection

@@ -7,19 +7,27 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from benchmarks.chaos.cluster import Node
 from benchmarks.chaos.proxy import Link, Side
 from benchmarks.chaos.small_disk import SmallDisk
 from natsconsole.demo.child import Child
-from natsconsole.domain.receivers import AckPolicy, Fault, FaultRequest, PolicyRequest
+from natsconsole.domain.receivers import (
+    AckPolicy,
+    Fault,
+    FaultRequest,
+    PolicyRequest,
+    ReceiverStatus,
+)
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.receivers import Receivers
 from shipper.connection import ConnectionProblem
 
 _HEALED_WITHIN = 20.0
+_LATEST_PASSING = 6
+"""Of a kill point: passed within a second where lines flow."""
 _POLL = 0.25
 
 
@@ -58,6 +66,35 @@ class Kill:
 
     def describe(self) -> str:
         return "killed with -9"
+
+
+class Ambush:
+    """A restart of a receiver that kills itself at one exact point of its work, some time later.
+
+    A kill from outside seldom strikes in the instant between a write and its commit.
+
+    Args:
+        arm: lets the next few starts of receivers be armed with a kill point.
+        points: the names of the points.
+    """
+
+    def __init__(
+        self, child: Child, arm: Callable[[str], None], points: Sequence[str], severity: float
+    ) -> None:
+        self._child = child
+        self._arm = arm
+        place = severity * len(points)
+        self._point = f"{points[int(place)]}:{1 + int((place % 1) * _LATEST_PASSING)}"
+
+    async def inject(self) -> None:
+        self._arm(self._point)
+        await self._child.crash()
+
+    async def heal(self) -> None:
+        """It stays armed until lines come its way; some starts later all is as ever."""
+
+    def describe(self) -> str:
+        return f"restarted, to kill itself at {self._point}"
 
 
 class KillServer:
@@ -226,34 +263,35 @@ class FullDiskInLab:
 
     def __init__(self, receivers: Receivers) -> None:
         self._receivers = receivers
-        self._told = 0
+        self._told: dict[str, int] = {}
+        """Their processes, by name: started again they know nothing of it."""
 
     async def inject(self) -> None:
-        self._told = await self._tell("disk-full")
+        with contextlib.suppress(ConnectionProblem):
+            for status in await self._receivers.statuses():
+                with contextlib.suppress(GatewayError):
+                    await self._tell(status, "disk-full")
+                    self._told[status.name] = status.pid
         if not self._told:
             raise NotMadeError("no receiver could be reached")
 
     async def heal(self) -> None:
+        told = dict(self._told)
         deadline = time.monotonic() + _HEALED_WITHIN
-        while time.monotonic() < deadline:
+        while told and time.monotonic() < deadline:
             with contextlib.suppress(GatewayError, ConnectionProblem):
-                await self._tell("none")
-                statuses = await self._receivers.statuses()
-                if len(statuses) >= self._told and all(s.fault == "none" for s in statuses):
-                    return
+                for status in await self._receivers.statuses():
+                    if status.fault != "none":
+                        await self._tell(status, "none")
+                    told.pop(status.name, None)
+            told = {name: pid for name, pid in told.items() if _is_running(pid)}
             await asyncio.sleep(_POLL)
 
     def describe(self) -> str:
-        return f"{self._told} receivers told that it is full"
+        return f"{len(self._told)} receivers told that it is full"
 
-    async def _tell(self, fault: Fault) -> int:
-        told = 0
-        with contextlib.suppress(ConnectionProblem):
-            for status in await self._receivers.statuses():
-                with contextlib.suppress(GatewayError):
-                    await self._receivers.change(status.name, "fault", FaultRequest(fault=fault))
-                    told += 1
-        return told
+    async def _tell(self, status: ReceiverStatus, fault: Fault) -> None:
+        await self._receivers.change(status.name, "fault", FaultRequest(fault=fault))
 
 
 class SwitchPolicy:
@@ -281,6 +319,14 @@ class SwitchPolicy:
 
     def describe(self) -> str:
         return f"switched {self._done}"
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _named(node: Node | None, *, leads: bool) -> str:

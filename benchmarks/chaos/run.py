@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from natsconsole.demo.integrity_account import IntegrityAccount, take_account
 Say = Callable[[float, str, str], None]
 """Seconds since the start, who, and what happened."""
 
+_BY_KILL = "(signal 9)"
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)*.*$", re.MULTILINE)
 _STALLED_AFTER = 45.0
 _TOLD_EVERY = 2.0
 
@@ -45,10 +48,12 @@ class Outcome:
     faults: tuple[MadeFault, ...]
     not_made: int
     """Faults that another one has prevented."""
+    kill_points_hit: int
+    """How often a receiver killed itself at a kill point."""
     ended_by_themselves: tuple[str, ...]
     """Programs that ended though nobody killed them, in words; they were started again."""
-    tracebacks: dict[str, int]
-    """How many each program has printed."""
+    tracebacks: dict[str, list[str]]
+    """What each program has printed of them: defects, also where every byte arrived."""
     settled_after: float
     """Seconds from the last fault's end until everything was written."""
 
@@ -70,6 +75,7 @@ class Outcome:
             "servers": self.plan.servers,
             "counts": self.counts,
             "not_made": self.not_made,
+            "kill_points_hit": self.kill_points_hit,
             "missing": dict(self.backlog.missing),
             "settled_after": round(self.settled_after, 1),
             "ended_by_themselves": list(self.ended_by_themselves),
@@ -93,6 +99,7 @@ class _Run:
     began: float = field(default_factory=time.monotonic)
     made: list[MadeFault] = field(default_factory=list)
     not_made: int = 0
+    struck: int = 0
     ended: list[str] = field(default_factory=list)
 
     def tell(self, who: str, what: str) -> None:
@@ -112,8 +119,12 @@ class _Run:
         )
 
     def note_end(self, what: str) -> None:
-        self.ended.append(what)
-        self.tell("unasked", what)
+        # No program of ours ends itself with a signal, but where a kill point was armed.
+        if _BY_KILL in what:
+            self.struck += 1
+        else:
+            self.ended.append(what)
+        self.tell("", what)
 
 
 async def run_chaos(plan: EstatePlan, say: Say) -> Outcome:
@@ -146,6 +157,7 @@ async def run_chaos(plan: EstatePlan, say: Say) -> Outcome:
             backlog=backlog,
             faults=tuple(sorted(run.made, key=lambda fault: fault.at)),
             not_made=run.not_made,
+            kill_points_hit=run.struck,
             ended_by_themselves=tuple(run.ended),
             tracebacks=await asyncio.to_thread(_tracebacks, estate.directory.logs),
             settled_after=settled_after,
@@ -179,6 +191,8 @@ async def _play(run: _Run, estate: Estate, faults: tuple[PlannedFault, ...]) -> 
 async def _play_in_turn(run: _Run, estate: Estate, faults: tuple[PlannedFault, ...]) -> None:
     for planned in faults:
         await asyncio.sleep(max(0.0, run.began + planned.at - time.monotonic()))
+        if time.monotonic() > run.began + estate.plan.seconds:
+            return  # to heal the one before took long
         fault = estate.fault(planned)
         at = time.monotonic() - run.began
         try:
@@ -207,10 +221,10 @@ async def _settle(run: _Run, estate: Estate) -> Backlog:
     return await wait_until_written(estate.directory.host_logs, _STALLED_AFTER, progress)
 
 
-def _tracebacks(logs: Path) -> dict[str, int]:
-    found = {}
+def _tracebacks(logs: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
     for log in sorted(logs.glob("*.log")):
-        count = log.read_bytes().count(b"Traceback (most recent call last)")
-        if count:
-            found[log.stem] = count
+        texts = _TRACEBACK.findall(log.read_text(errors="replace"))
+        if texts:
+            found[log.stem] = texts
     return found

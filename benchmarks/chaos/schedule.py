@@ -12,6 +12,7 @@ _PAUSE = (0.5, 5.0)
 """Seconds between two faults of one component."""
 _LASTS: Mapping[str, tuple[float, float]] = {
     "kill": (0.1, 3.0),
+    "kill-point": (0.0, 0.0),
     "freeze": (0.3, 7.0),
     "blackhole": (0.5, 8.0),
     "half-open": (1.0, 8.0),

@@ -69,6 +69,34 @@ async def test_a_crash_is_a_sigkill_and_a_restart_at_once(nursery: Nursery) -> N
     await nursery.started(times=2)
 
 
+async def test_a_killed_child_stays_down_until_it_is_revived(nursery: Nursery) -> None:
+    child = await nursery.start(SLEEPER)
+    await nursery.started()
+
+    child.kill()
+    await until(lambda: child.has_ended)
+    child.kill()
+    assert child.restarts == 0
+    await child.revive()
+
+    await nursery.started(times=2)
+    assert child.restarts == 1
+    assert nursery.reports == []
+    await child.revive()
+    assert child.restarts == 1
+
+
+async def test_a_child_that_is_down_can_be_stopped(nursery: Nursery) -> None:
+    child = await nursery.start(SLEEPER)
+    await nursery.started()
+    child.kill()
+
+    await child.stop(within=5)
+
+    assert child.has_ended
+    assert child.restarts == 0
+
+
 async def test_crashes_in_a_row_are_each_counted(nursery: Nursery) -> None:
     child = await nursery.start(SLEEPER)
 

@@ -550,6 +550,37 @@ async def test_each_client_is_greeted(connection: Connection) -> None:
     assert clients[1] is connection.client
 
 
+async def test_a_client_lost_while_it_is_greeted_is_no_news(
+    connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    greeted: list[HardenedClient] = []
+
+    async def greet(client: HardenedClient) -> None:
+        greeted.append(client)
+        if len(greeted) <= 2:
+            await client.close()
+            await client.subscribe("too.late")
+
+    await connection.on_client(greet)
+    await until(lambda: len(greeted) == 3, within=10)
+
+    assert greeted[2] is connection.client
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_greeting_that_fails_is_told(
+    connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def greet(client: HardenedClient) -> None:
+        raise ValueError("no greeting")
+
+    with pytest.raises(ValueError, match="no greeting"):
+        await connection.on_client(greet)
+    connection.client._reading_task.cancel()
+    await until(lambda: "what is set up at each connect failed" in caplog.text)
+    assert "ValueError: no greeting" in caplog.text
+
+
 async def test_a_micro_service_outlives_its_client(connection: Connection) -> None:
     async def echo(request: Any) -> None:
         await request.respond(request.data)
