@@ -26,6 +26,7 @@ from natsconsole.receiver.leases import Leases, StaticPartitions
 from natsconsole.receiver.ledger import Ledger
 from natsconsole.receiver.membership import Membership, MembershipError, Seat
 from natsconsole.receiver.partition_worker import Orders
+from natsconsole.receiver.patience import patiently
 from natsconsole.receiver.receiver import Receiver, ReceiverConfig
 from natsconsole.receiver.reserve import Reserve
 from natsconsole.receiver.surroundings import Surroundings
@@ -68,10 +69,10 @@ async def open_receiver(
         LedgerError: the ledger cannot be used.
     """
     jetstream = JetStream(connection)
-    info = await _stream(jetstream, config.stream)
+    info = await patiently(lambda: _stream(jetstream, config.stream))
     version = connection.server_version_tuple
     prefix, count = prefix_of(info), partitions_of(info) or 1
-    await _see_that_name_is_free(control, config)
+    await patiently(lambda: _see_that_name_is_free(control, config))
     if config.partitions is not None and not config.partitions <= set(range(count)):
         raise ReceiverError(
             f"stream {config.stream!r} has partitions 0 to {count - 1}: --partitions names others"
@@ -117,8 +118,8 @@ async def open_receiver(
     )
     committer.is_held = leases.is_held
     try:
-        await _join(leases)
-        await _agree(config, leases, consumers, orders)
+        await patiently(lambda: _join(leases))
+        await patiently(lambda: _agree(config, leases, consumers, orders))
         yield Receiver(config, around, archive, orders, range(count))
     finally:
         await disk.close()
@@ -167,7 +168,7 @@ async def _join(leases: Leases) -> None:
         try:
             await leases.join()
         except MembershipError as error:
-            raise ReceiverError(str(error)) from error
+            raise ReceiverError(str(error)) from (error.__cause__ or error)
 
 
 async def _agree(
