@@ -66,22 +66,32 @@ class FrameParser:
         Raises:
             ProtocolError: this is no NATS server, or one frame is out of bounds.
         """
+        begin = 0
         if self._held:
-            self._unfinished.append(data)
-            self._held += len(data)
+            # Where its length is known, only the unfinished frame is joined, not all of the data.
+            begin = max(self._needed - self._held, 0) or len(data)
+            self._unfinished.append(data[:begin])
+            self._held += min(begin, len(data))
             if self._held < self._needed:
                 return
-            data = b"".join(self._unfinished)
+            frame = b"".join(self._unfinished)
             self._unfinished.clear()
             self._held = 0
-        used = await self._frames(data)
-        if used < len(data):
-            self._unfinished.append(data[used:] if used else data)
-            self._held = len(data) - used
+            used = await self._frames(frame, 0)
+            if used < len(frame):
+                self._keep(frame, used)
+        if begin < len(data):
+            used = await self._frames(data, begin)
+            if used < len(data):
+                self._keep(data, used)
 
-    async def _frames(self, data: bytes) -> int:
-        """Handle each whole frame; return how many bytes they were."""
-        position, size = 0, len(data)
+    def _keep(self, data: bytes, begin: int) -> None:
+        self._unfinished.append(data[begin:] if begin else data)
+        self._held = len(data) - begin
+
+    async def _frames(self, data: bytes, position: int) -> int:
+        """Handle each whole frame from a position on; return the position behind them."""
+        size = len(data)
         while position < size:
             line_end = data.find(END, position)
             if line_end < 0:

@@ -446,6 +446,15 @@ async def test_a_batch_arrives_in_order(connection: Connection) -> None:
     assert inbox.payloads == [b"%d" % i for i in range(5000)]
 
 
+async def test_what_is_sent_at_once_may_differ(connection: Connection) -> None:
+    inbox = Inbox()
+    await connection.subscribe(">", inbox)
+    frames = [("a", b"+ACK"), ("b", b"+ACK"), ("caf\xe9", b""), ("d", b"x\r\ny"), ("e", b"\n")]
+    connection.send(iter(frames))
+    await until(lambda: len(inbox.messages) == len(frames))
+    assert [(subject, payload) for subject, _, _, payload in inbox.messages] == frames
+
+
 async def test_headers_travel_as_they_are(connection: Connection) -> None:
     inbox = Inbox()
     await connection.subscribe("a", inbox)
@@ -462,8 +471,9 @@ async def test_headers_travel_as_they_are(connection: Connection) -> None:
 async def test_a_bad_subject_is_refused(connection: Connection, subject: str) -> None:
     with pytest.raises(BadSubjectError):
         await connection.publish(subject)
-    with pytest.raises(BadSubjectError):
-        connection.send([(subject, b"")])
+    for others in ([], [("a", b"")], [("b", b"x"), ("c", b"x")]):
+        with pytest.raises(BadSubjectError):
+            connection.send([*others, (subject, b"x"), *others])
     with pytest.raises(BadSubjectError):
         await connection.subscribe(subject, Inbox())
     with pytest.raises(BadSubjectError):

@@ -80,6 +80,44 @@ def test_a_malformed_range_is_none(changes: dict[str, str]) -> None:
     assert source_range(block(SOURCE.headers() | changes)) is None
 
 
+FIELDS = (
+    b"Log-Host: web1", b"Log-Host: web2", b"Log-Host:", b"Log-Name: app.log", b"Log-File: f-1",
+    b"Log-File: f-2", b"Log-Range: 10-25", b"Log-Range : 1-2", b"Log-Range: 9-3", b"Log-Range: x",
+    b"Log-Line: 3", b"Log-Line:4", b"Log-Line: y", b"Log-Split: head", b"Nats-Pin-Id: p",
+    b"nonsense", b" Log-Name: other ", b"Log-Name: a\xff",
+)  # fmt: skip
+
+
+def plain_source_range(block: bytes) -> SourceRange | None:
+    """What the fields say, read one by one."""
+    fields = fields_of(block)
+    host, name, file = (fields.get(f"Log-{key}", "") for key in ("Host", "Name", "File"))
+    start, dash, end = fields.get("Log-Range", "").partition("-")
+    line = fields.get("Log-Line", "0")
+    split = fields.get("Log-Split")
+    if not (host and name and file and dash and start.isdigit() and end.isdigit()):
+        return None
+    if not line.isdigit() or int(end) < int(start):
+        return None
+    return SourceRange(
+        host=host, name=name, file=file, start=int(start), end=int(end), line=int(line),
+        split=split,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(FIELDS), max_size=4), st.lists(st.sampled_from(FIELDS), max_size=6))
+def test_any_order_of_fields_means_the_same(before: list[bytes], after: list[bytes]) -> None:
+    usual = [b"Log-Host: web1", b"Log-Name: app.log", b"Log-File: f-1", b"Log-Range: 10-25"]
+    for fields in ([*before, *after], [*before, *usual, *after], [*usual, b"Log-Line: 3", *after]):
+        block = b"\r\n".join((b"NATS/1.0", *fields, b"", b""))
+        assert source_range(block) == plain_source_range(block)
+
+
+def test_what_stands_before_the_range_may_be_long() -> None:
+    fields = {"Padding": "x" * 5000} | SOURCE.headers()
+    assert source_range(block(fields)) == SOURCE
+
+
 def test_an_unknown_split_is_no_split() -> None:
     found = source_range(block(SOURCE.headers() | {"Log-Split": "sideways"}))
     assert found is not None
