@@ -42,9 +42,11 @@ def receiver_config(directory: Path, **changes: Any) -> ReceiverConfig:
 
 
 @contextlib.asynccontextmanager
-async def running(server: NatsServer, config: ReceiverConfig) -> AsyncIterator[Receiver]:
+async def running(
+    server: NatsServer, config: ReceiverConfig, *, options: ConnectionOptions | None = None
+) -> AsyncIterator[Receiver]:
     """Run a receiver in this process until the block ends; then it drains."""
-    options = ConnectionOptions(servers=(server.url,))
+    options = options or ConnectionOptions(servers=(server.url,))
     async with (
         Connection(options) as connection,
         Connection(options) as control,
