@@ -100,7 +100,7 @@ def source_range(block: bytes) -> SourceRange | None:
     bytes still count, as lines of no known file.
     """
     at = block.find(_RANGE_START)
-    if 0 < at <= _LONGEST_HEAD and _SPLIT not in block:
+    if 0 < at <= _LONGEST_HEAD and block.find(_SPLIT, at) < 0:
         log = _log_of(block[:at])
         numbers = _RANGE_AND_LINE.match(block, at)
         if log is not None and numbers is not None:
@@ -120,7 +120,7 @@ def _log_of(head: bytes) -> tuple[str, str, str] | None:
     """
     fields = fields_of(head)
     host, name, file = (fields.get(key, "") for key in (HOST_HEADER, NAME_HEADER, FILE_HEADER))
-    if not (host and name and file) or RANGE_HEADER in fields or LINE_HEADER in fields:
+    if not (host and name and file) or fields.keys() & {RANGE_HEADER, LINE_HEADER, SPLIT_HEADER}:
         return None
     return host, name, file
 
