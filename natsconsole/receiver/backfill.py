@@ -13,7 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from natsconsole.gateway.jetstream import ApiError
-from natsconsole.receiver.committer import Batch
+from natsconsole.receiver.committer import Batch, Outcome
 from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, key_of
 from shipper.connection import ConnectionProblem
 
@@ -45,6 +45,7 @@ class Backfill:
         self._around = surroundings
         self._listener = listener
         self._task: asyncio.Task[None] | None = None
+        self._commit: asyncio.Future[Outcome] | None = None
 
     def see_to(self, logs: PartitionLogs) -> None:
         """Begin where there is something to do and nothing is being done."""
@@ -58,6 +59,8 @@ class Backfill:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        if self._commit is not None:
+            await asyncio.wait([self._commit])
 
     async def _run(self, logs: PartitionLogs) -> None:
         delay = RETRY_FIRST
@@ -90,7 +93,7 @@ class Backfill:
             elif await around.jetstream.leader_has_from(around.stream, subject, position):
                 await asyncio.sleep(0.2)  # this replica is behind
                 continue
-            outcome = await asyncio.shield(
+            self._commit = asyncio.ensure_future(
                 around.disk.commit(
                     Batch(
                         logs=logs,
@@ -100,6 +103,7 @@ class Backfill:
                     )
                 )
             )
+            outcome = await asyncio.shield(self._commit)
             if outcome.failure is not None:
                 raise outcome.failure
             if key in outcome.broken:

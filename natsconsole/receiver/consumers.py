@@ -135,6 +135,11 @@ class GroupConsumers:
         self._rewinds = rewinds
         self._pins = pins
 
+    @property
+    def priority_group(self) -> str | None:
+        """What pull requests must name; None where the server knows no priority groups."""
+        return PRIORITY_GROUP if self._pins else None
+
     async def newest(self) -> GroupConsumer | None:
         """Return the group's youngest consumer: its policy and settings are the group's."""
         found = await self._all()

@@ -232,14 +232,18 @@ class PartitionWorker:
         else:
             owner = leases.owner_of(self.partition) or "another receiver"
             self._set("waiting", leases.problem or f"{owner} has this partition")
-            self._release_lock()
+            await self._release_lock()
         await self._wait(_RETRY)
         return False
 
-    def _release_lock(self) -> None:
+    async def _release_lock(self) -> None:
+        """Let others write, once nothing of ours can be on its way to the disk any more."""
         lock, self._lock = self._lock, None
         if lock is not None:
-            lock.release()
+            try:
+                await self._around.disk.call(lambda: self._around.committer.let_go(self.partition))
+            finally:
+                lock.release()
 
     async def _hand_over(self) -> None:
         """Let the partition go: what is written is acknowledged, and the server knows it."""
@@ -249,8 +253,9 @@ class PartitionWorker:
             return
         with contextlib.suppress(ConnectionProblem):
             await self._around.connection.rtt()
+        await self._around.disk.call(lambda: None)  # a commit that was cut short by our end
         await self._around.leases.release(self.partition)
-        self._release_lock()
+        await self._release_lock()
         self.logs = PartitionLogs(partition=self.partition)
         self.in_flight.clear()
         self.held_logs.clear()
@@ -292,6 +297,7 @@ class PartitionWorker:
             host_of=around.host_of,
             batch=BATCH,
             max_bytes=around.max_bytes,
+            group=around.consumers.priority_group,
         )
         pull.on_delivery = self._note
         await pull.open()
@@ -359,7 +365,8 @@ class PartitionWorker:
     async def _is_disturbed(self, pull: Pull) -> bool:
         """Whether to take over again. Leaving nak does, so that refused lines come first."""
         if not self._around.leases.is_held(self.partition):
-            self._release_lock()
+            await self._backfill.stop()
+            await self._release_lock()
             return True
         if self.consumer is None or self._orders.policy != self.consumer.policy:
             return True

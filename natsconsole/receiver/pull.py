@@ -45,12 +45,15 @@ class Pull:
         host_of: HostOf,
         batch: int,
         max_bytes: int,
+        group: str | None = PRIORITY_GROUP,
     ) -> None:
+        """Prepare. ``group`` is the consumer's priority group; None where it has none."""
         self._connection = connection
         self._next = f"{API_PREFIX}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._host_of = host_of
         self._batch = batch
         self._max_bytes = max_bytes
+        self._group = group
         self._inbox = connection.new_inbox()
         self._subscription: Subscription | None = None
         self._pin = ""
@@ -112,8 +115,9 @@ class Pull:
             "max_bytes": self._max_bytes,
             "expires": int(EXPIRES * 1e9),
             "idle_heartbeat": int(HEARTBEAT * 1e9),
-            "group": PRIORITY_GROUP,
         }
+        if self._group is not None:
+            request["group"] = self._group
         if self._pin:
             request["id"] = self._pin
         elif self._expected > 0:
