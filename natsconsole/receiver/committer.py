@@ -334,10 +334,11 @@ class _Draft:
             self._log(key).refuse(sequences)
         for key, sequence in batch.park.items():
             self._log(key).park(sequence)
-        for delivery, reason in batch.terminated:
-            self._give_up(delivery, reason)
         for delivery in batch.deliveries:
             self._take(delivery)
+        # Behind the others: a mark that they had raised would make repeats of lower messages.
+        for delivery, reason in batch.terminated:
+            self._terminate(delivery, reason)
         if batch.backfill is None:
             messages = (*batch.deliveries, *(delivery for delivery, _ in batch.terminated))
             passed = max((delivery.sequence for delivery in messages), default=0)
@@ -349,7 +350,7 @@ class _Draft:
         source = delivery.source
         if source is not None or not delivery.host:
             reason = why_unwritable(delivery)
-            if reason:
+            if reason and not self._log(key_of(delivery)).is_settled(delivery.sequence):
                 self._give_up(delivery, reason)
                 return
         key = (delivery.host, "" if source is None else source.name)
@@ -357,6 +358,16 @@ class _Draft:
         if draft is None:
             draft = self._log(key)
         draft.take(delivery, is_doubtful=delivery.sequence <= self.batch.logs.doubtful_to)
+
+    def _terminate(self, delivery: Delivery, reason: str) -> None:
+        key = key_of(delivery)
+        before = self.batch.logs.logs.get(key)
+        if before is not None and before.is_repeat(delivery.sequence):
+            self.outcome.terminated.append((delivery, reason))
+        elif self._log(key).parked_from:
+            self._log(key).take(delivery)
+        else:
+            self._give_up(delivery, reason)
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         self._log(key_of(delivery)).quarantine(delivery)
