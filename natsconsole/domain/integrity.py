@@ -35,6 +35,11 @@ def gaps_kept(gaps: tuple[LostRange, ...]) -> tuple[LostRange, ...]:
     return gaps[-GAPS_KEPT:]
 
 
+def lines_of(gaps: tuple[LostRange, ...]) -> int:
+    """Return how many lines the gaps hold."""
+    return sum(gap.lines for gap in gaps)
+
+
 def without(
     gaps: tuple[LostRange, ...], file: str, start: int, end: int, lines: int
 ) -> tuple[LostRange, ...]:

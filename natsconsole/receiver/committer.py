@@ -421,9 +421,10 @@ class _Draft:
             self._log(key).refuse(sequences)
         for key, sequence in batch.park.items():
             self._log(key).park(sequence)
-        for delivery, reason in batch.terminated:
-            self._give_up(delivery, reason)
         self._take(batch.deliveries)
+        # Behind the others: a mark that they had raised would make repeats of lower messages.
+        for delivery, reason in batch.terminated:
+            self._terminate(delivery, reason)
         if batch.backfill is None:
             messages = (*batch.deliveries, *(delivery for delivery, _ in batch.terminated))
             passed = max((delivery.sequence for delivery in messages), default=0)
@@ -443,12 +444,30 @@ class _Draft:
             else:
                 found.append(delivery)
         for key, of_log in by_log.items():
-            unwritable = [(one, why) for one in of_log if (why := why_unwritable(one))]
-            for delivery, why in unwritable:
-                of_log.remove(delivery)
-                self._give_up(delivery, why)
-            if of_log:
+            # A line without a range has nothing that could be amiss but its host.
+            if (key[1] or not key[0]) and any(map(why_unwritable, of_log)):
+                self._take_carefully(of_log)
+            else:
                 self._log(key).take(of_log, doubtful_to=self.batch.logs.doubtful_to)
+
+    def _take_carefully(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            draft = self._log(key_of(delivery))
+            reason = why_unwritable(delivery)
+            if reason and not draft.is_settled(delivery.sequence):
+                self._give_up(delivery, reason)
+            else:
+                draft.take([delivery], doubtful_to=self.batch.logs.doubtful_to)
+
+    def _terminate(self, delivery: Delivery, reason: str) -> None:
+        key = key_of(delivery)
+        before = self.batch.logs.logs.get(key)
+        if before is not None and before.is_repeat(delivery.sequence):
+            self.outcome.terminated.append((delivery, reason))
+        elif self._log(key).parked_from:
+            self._log(key).take([delivery])
+        else:
+            self._give_up(delivery, reason)
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         self._log(key_of(delivery)).quarantine(delivery)

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from natsconsole.domain.receivers import (
@@ -25,7 +25,7 @@ from natsconsole.domain.receivers import (
 )
 from natsconsole.gateway.jetstream import ApiError
 from natsconsole.gateway.key_value import KeyValueError
-from natsconsole.receiver.answers import IN_PROGRESS, NAK, nak_after, split, term
+from natsconsole.receiver.answers import IN_PROGRESS, NAK, applies, nak_after, split, term
 from natsconsole.receiver.backfill import Backfill
 from natsconsole.receiver.committer import (
     Batch,
@@ -55,6 +55,8 @@ HOLD_FIRST, HOLD_LONGEST = 0.25, 2.0
 """Seconds between attempts to write a held batch, doubling from first to longest."""
 LOOK_AGAIN = 5.0
 """Seconds between two looks at the consumer: somebody may have edited it."""
+UNUSABLE = frozenset({10012, 10025, 10116, 10121, 10183, 10184})
+"""Error codes of JetStream for a consumer's configuration that it refuses."""
 _RETRY = 0.5
 _IDLE = 0.5
 ACKNOWLEDGE = AnswerRule()
@@ -68,8 +70,15 @@ _TROUBLES = (
 )
 
 
-class NotInFlightError(Exception):
+class CannotAnswerError(Exception):
+    """A message cannot be answered as somebody wants it. The text says why."""
+
+
+class NotInFlightError(CannotAnswerError):
     """A message that is to be answered is not in flight here."""
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(f"message {sequence} is not in flight here")
 
 
 @dataclass(slots=True)
@@ -161,6 +170,10 @@ class PartitionWorker:
         """Return the seconds from now until a message in flight is delivered again."""
         wait = self.consumer.wait(delivery.deliveries) if self.consumer else 0.0
         return self.in_flight.due(delivery, wait) - time.monotonic()
+
+    def has_settings(self, settings: ConsumerSettings) -> bool:
+        """Whether the consumer has these settings, or there is none that could have them."""
+        return self.consumer is None or self.state != "running" or self._settings == settings
 
     def status(self) -> PartitionStatus:
         owner = self._around.leases.owner_of(self.partition)
@@ -387,6 +400,8 @@ class PartitionWorker:
             return True
         if rule.answer in SAFE_ANSWERS:
             self._acknowledge(self.in_flight.written())
+        elif before.answer == "in-progress":
+            self.in_flight.leave_written()
         return False
 
     async def _see_consumer(self) -> None:
@@ -395,8 +410,13 @@ class PartitionWorker:
         if consumer is None:
             return
         if settings != self._settings:
+            try:
+                self.consumer = await self._around.consumers.edit(consumer, settings)
+            except ApiError as error:
+                if error.err_code not in UNUSABLE:
+                    raise
+                self._around.alarm(f"the server refuses the group's settings: {error}")
             self._settings = settings
-            self.consumer = await self._around.consumers.edit(consumer, settings)
         elif time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + LOOK_AGAIN
             found = await self._around.consumers.read(consumer.name)
@@ -413,18 +433,22 @@ class PartitionWorker:
             self._acknowledge(await self._write(deliveries))
             return
         chosen, others = split(rule, deliveries)
+
+        def is_kept(delivery: Delivery) -> bool:
+            return applies(rule, delivery)
+
         if rule.answer in {"nak", "nak-delay"}:
             self._refuse(chosen, rule)
-            self._acknowledge(await self._write(others))
+            self._acknowledge(await self._write(others), is_kept)
             if rule.answer == "nak" and chosen:
                 await self._wait(NAK_PAUSE)
         elif rule.answer == "term":
             terminated = [(one, rule.reason or "terminated by hand") for one in chosen]
-            self._acknowledge(await self._write(others, terminated))
+            self._acknowledge(await self._write(others, terminated), is_kept)
         else:
             written = await self._write(deliveries)
             for_rule, others = split(rule, written)
-            self._acknowledge(others)
+            self._acknowledge(others, is_kept)
             if rule.answer == "double-ack":
                 await self._acknowledge_twice(for_rule)
             elif rule.answer == "withhold":
@@ -435,10 +459,10 @@ class PartitionWorker:
             if not delivery.written:
                 key = key_of(delivery)
                 self._refused[key] = self._refused.get(key, frozenset()) | {delivery.sequence}
-        answer, until = NAK, None
+        answer, until = NAK, time.monotonic()
         if rule.answer == "nak-delay":
             answer = nak_after(rule.delay_seconds)
-            until = time.monotonic() + rule.delay_seconds
+            until += rule.delay_seconds
         self._replies.send(deliveries, answer)
         self.in_flight.leave(deliveries, until)
 
@@ -471,8 +495,7 @@ class PartitionWorker:
         for (host, _), error in outcome.broken.items():
             log.warning("partition %s: holding %r: %s", self.partition, host, error)
         for delivery, reason in outcome.terminated:
-            self._replies.send([delivery], term(reason))
-            self.in_flight.settle([delivery])
+            self._terminate(delivery, reason)
         given_up = {delivery.sequence for delivery, _ in outcome.terminated}
         written = [one for one in batch if one.written and one.sequence not in given_up]
         return written + await self._park()
@@ -551,14 +574,16 @@ class PartitionWorker:
 
     # Answering.
 
-    def _acknowledge(self, written: Sequence[Delivery]) -> None:
+    def _acknowledge(
+        self, written: Sequence[Delivery], is_kept: Callable[[Delivery], bool] = lambda _: False
+    ) -> None:
         """Acknowledge what is written: each message, or with policy all the highest of a run."""
         policy = self.consumer.policy if self.consumer else "none"
         if policy == "none" or not written:
             return
         if not self._around.leases.is_held(self.partition):
             return
-        to_send, settled = self.in_flight.to_acknowledge(policy, written)
+        to_send, settled = self.in_flight.to_acknowledge(policy, written, is_kept)
         if self._replies.acknowledge(to_send):
             self.in_flight.settle(settled)
 
@@ -567,48 +592,115 @@ class PartitionWorker:
         policy = self.consumer.policy if self.consumer else "none"
         to_send, settled = self.in_flight.to_acknowledge(policy, written)
         confirmed = await self._replies.acknowledge_confirmed(to_send)
-        if policy != "all":
+        if policy != "all" or not confirmed:
+            self.in_flight.leave(settled)  # what is not confirmed comes again
             settled = confirmed
-        elif not confirmed:
-            return
         self.in_flight.settle(settled)
 
+    def _terminate(self, delivery: Delivery, reason: str) -> None:
+        """Refuse for good what is written or in quarantine.
+
+        With policy all that settles everything below it too: where something below is not written
+        it waits for the ack instead.
+        """
+        if self._unwritten_below(delivery):
+            delivery.written = True
+            return
+        self._replies.send([delivery], term(reason))
+        self.in_flight.settle(self._settled_with(delivery))
+
+    def _settled_with(self, delivery: Delivery) -> Sequence[Delivery]:
+        """Return what an ack of one message settles."""
+        is_all = self.consumer is not None and self.consumer.policy == "all"
+        return self.in_flight.up_to(delivery.sequence) if is_all else [delivery]
+
+    def _unwritten_below(self, delivery: Delivery) -> int:
+        """Return how many messages an ack of this one would settle that are not written."""
+        return sum(
+            not one.written and one.sequence != delivery.sequence
+            for one in self._settled_with(delivery)
+        )
+
     async def _answer_asked(self) -> None:
+        """Answer what was asked for; what is still to be taken from the pull waits for it."""
+        waiting = []
         while self._asked:
             asked = self._asked.popleft()
+            if asked.done.done():
+                continue  # nobody waits for it any more
             delivery = self.in_flight.get(asked.request.sequence)
-            if delivery is None:
-                if not asked.done.done():
-                    asked.done.set_exception(NotInFlightError(asked.request.sequence))
+            if delivery is not None and self._is_untaken(delivery):
+                waiting.append(asked)
                 continue
-            await self._answer_one(delivery, asked.request)
-            if not asked.done.done():
-                asked.done.set_result(None)
+            try:
+                if delivery is None:
+                    raise NotInFlightError(asked.request.sequence)
+                await self._answer_one(delivery, asked.request)
+            except CannotAnswerError as error:
+                if not asked.done.done():
+                    asked.done.set_exception(error)
+            else:
+                if not asked.done.done():
+                    asked.done.set_result(None)
+        self._asked.extend(waiting)
+
+    def _is_untaken(self, delivery: Delivery) -> bool:
+        """Whether a message has come and no rule has been applied to it yet.
+
+        Written or given up now, it would make repeats of those that came before it.
+        """
+        return not (
+            delivery.written
+            or self.in_flight.is_left(delivery)
+            or self.held_logs.has(delivery.sequence)
+        )
 
     async def _answer_one(self, delivery: Delivery, request: MessageRequest) -> None:
         answer: Answer = request.answer
-        if answer in {"ack", "double-ack"}:
-            if not delivery.written and key_of(delivery) not in self.held_logs.logs:
-                await self._write([delivery])
-            if delivery.written and answer == "ack":
-                self._replies.acknowledge([delivery])
-                self.in_flight.settle([delivery])
-            elif delivery.written:
-                self.in_flight.settle(await self._replies.acknowledge_confirmed([delivery]))
-        elif answer in {"nak", "nak-delay"}:
-            self._refuse([delivery], request)
-        elif answer == "in-progress":
+        sequence = delivery.sequence
+        if answer == "in-progress":
             self._replies.send([delivery], IN_PROGRESS)
             delivery.received = time.monotonic()
-        elif answer == "term":
+            if self.in_flight.is_left(delivery):
+                self.in_flight.leave([delivery])
+            return
+        if answer != "term" and self.held_logs.has(sequence):
+            reason = self.held_logs.reason_of(delivery.host)
+            raise CannotAnswerError(f"message {sequence} is held: {reason}")
+        if answer in {"nak", "nak-delay"}:
+            self._refuse([delivery], request)
+        elif answer == "withhold":
+            self.in_flight.leave([delivery])
+        else:
+            unwritten = self._unwritten_below(delivery)
+            if unwritten:
+                raise CannotAnswerError(
+                    f"message {sequence} cannot be settled: with ack policy all that would settle "
+                    f"{unwritten} below it that are not written"
+                )
+            await self._settle_one(delivery, request)
+
+    async def _settle_one(self, delivery: Delivery, request: MessageRequest) -> None:
+        if request.answer == "term":
             reason = request.reason or "terminated by hand"
             if delivery.written:
-                self._replies.send([delivery], term(reason))
-                self.in_flight.settle([delivery])
+                self._terminate(delivery, reason)
             else:
-                await self._write([], [(delivery, reason)])
-        else:
-            self.in_flight.leave([delivery])
+                self.held_logs.drop(delivery.sequence)
+                self._acknowledge(await self._write([], [(delivery, reason)]))
+            return
+        if not delivery.written:
+            written = await self._write([delivery])
+            self._acknowledge([one for one in written if one is not delivery])
+        if not delivery.written:
+            raise CannotAnswerError(f"message {delivery.sequence} cannot be written now")
+        if request.answer == "ack":
+            self._replies.acknowledge([delivery])
+        elif not await self._replies.acknowledge_confirmed([delivery]):
+            raise CannotAnswerError(
+                f"the server did not confirm the ack of message {delivery.sequence}"
+            )
+        self.in_flight.settle(self._settled_with(delivery))
 
     def _fail_asked(self) -> None:
         while self._asked:

@@ -8,8 +8,9 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -38,7 +39,12 @@ from natsconsole.receiver.archive import Archive
 from natsconsole.receiver.consumers import DEFAULTS, UNCHANGED, ConsumerSettings
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.faults import write_fault
-from natsconsole.receiver.partition_worker import NotInFlightError, Orders, PartitionWorker
+from natsconsole.receiver.partition_worker import (
+    UNUSABLE,
+    CannotAnswerError,
+    Orders,
+    PartitionWorker,
+)
 from natsconsole.receiver.room import Room
 from natsconsole.receiver.rotation import NEVER, Rotation
 from natsconsole.receiver.surroundings import Surroundings
@@ -52,6 +58,12 @@ LEAVE_LIMIT = 1.0
 """Seconds to tell the group that we go: it finds out by itself later."""
 ANSWER_LIMIT = 3.0
 """Seconds to wait until a worker has answered one message."""
+SWITCH_LIMIT = 5.0
+"""Seconds to wait until all workers have done what the group has agreed on."""
+LONGEST_WAIT = 7 * 86_400.0
+"""Seconds that an ack wait, a wait of the back-off or a delay may take."""
+MOST = 1_000_000_000
+"""Highest number of deliveries and of messages in flight that may be asked for."""
 
 
 class RefusedError(Exception):
@@ -153,10 +165,7 @@ class Receiver:
         """
         self._orders.policy = policy
         await self._agree()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                while not all(self._has_switched(worker) for worker in self._workers):
-                    await asyncio.sleep(0.02)
+        await self._wait_for(self._has_switched)
 
     def _has_switched(self, worker: PartitionWorker) -> bool:
         if worker.state in {"waiting", "elsewhere"} or worker.held_since is not None:
@@ -166,28 +175,43 @@ class Receiver:
     async def set_settings(self, request: SettingsRequest) -> None:
         """Edit the consumers of the group while they are pulled from.
 
+        Returns once our partitions' consumers have it, or 5 s later.
+
         Raises:
             RefusedError: a value cannot be used, or the group could not be told.
         """
-        if request.max_deliver is not None and (
-            request.max_deliver == 0 or request.max_deliver < -1
-        ):
-            raise RefusedError("max deliver is a number from 1 on, or -1 for no limit")
-        for what, value in (
-            ("ack wait", request.ack_wait_seconds),
-            ("max ack pending", request.max_ack_pending),
-            ("a wait of the back-off", min(request.backoff_seconds or (1.0,))),
-        ):
-            if value is not None and value <= 0:
-                raise RefusedError(f"{what} must be more than 0")
         before = self._orders.settings
-        asked = {
-            name: value
-            for name in msgspec.structs.asdict(request)
-            if (value := getattr(request, name)) is not None
-        }
-        self._orders.settings = replace(before, **asked)
-        await self._agree()
+        problem = _why_unusable(request, replace(self._settings(), **_set_fields(before)))
+        if problem:
+            raise RefusedError(problem)
+        settings = replace(before, **_set_fields(request))
+        await self._try(settings)
+        self._orders.settings = settings
+        try:
+            await self._agree()
+        except RefusedError:
+            self._orders.settings = before
+            raise
+        await self._wait_for(lambda worker: worker.has_settings(settings))
+
+    async def _try(self, settings: ConsumerSettings) -> None:
+        """Let the server say of one consumer whether it accepts what all are to have."""
+        consumers = [worker.consumer for worker in self._workers if worker.consumer is not None]
+        if not consumers:
+            return
+        try:
+            await self._around.consumers.edit(consumers[0], settings)
+        except ApiError as error:
+            if error.err_code in UNUSABLE:
+                raise RefusedError(f"the server refuses these settings: {error}") from error
+        except ConnectionProblem as error:
+            raise RefusedError(f"the server cannot be asked: {error}") from error
+
+    async def _wait_for(self, condition: Callable[[PartitionWorker], bool]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SWITCH_LIMIT):
+                while not all(condition(worker) for worker in self._workers):
+                    await asyncio.sleep(0.02)
 
     async def _agree(self) -> None:
         self._nudge()
@@ -225,8 +249,7 @@ class Receiver:
             self._require_lab(f"answer {rule.answer}")
         if not 0 < rule.share <= 1:
             raise RefusedError("the share of messages is a number above 0 and up to 1")
-        if rule.delay_seconds <= 0:
-            raise RefusedError("the delay of a nak must be more than 0 seconds")
+        _require_delay(rule.delay_seconds)
         self._orders.rule = AnswerRule(**msgspec.structs.asdict(rule))
         self._nudge()
 
@@ -238,16 +261,22 @@ class Receiver:
         """
         if request.answer not in {*SAFE_ANSWERS, "in-progress"}:
             self._require_lab(f"answer {request.answer}")
+        _require_delay(request.delay_seconds)
         for worker in self._workers:
             if worker.in_flight.get(request.sequence) is not None:
                 break
         else:
             raise RefusedError(f"message {request.sequence} is not in flight here")
+        if worker.held_since is not None:
+            raise RefusedError(
+                f"partition {worker.partition} is held ({worker.reason}): message "
+                f"{request.sequence} cannot be answered before its lines can be written"
+            )
         try:
             async with asyncio.timeout(ANSWER_LIMIT):
                 await worker.ask(request)
-        except NotInFlightError:
-            raise RefusedError(f"message {request.sequence} is not in flight here") from None
+        except CannotAnswerError as error:
+            raise RefusedError(str(error)) from None
         except TimeoutError:
             raise RefusedError(
                 f"message {request.sequence} waits: partition {worker.partition} is {worker.state}"
@@ -406,6 +435,46 @@ class Receiver:
     def _nudge(self) -> None:
         for worker in self._workers:
             worker.nudge()
+
+
+def _why_unusable(request: SettingsRequest, now: ConsumerSettings) -> str:
+    """Return why settings cannot be used beside those there are now, or nothing."""
+    max_deliver = request.max_deliver if request.max_deliver is not None else now.max_deliver or -1
+    waits = request.backoff_seconds if request.backoff_seconds is not None else now.backoff_seconds
+    numbers = (request.max_deliver or 1, request.max_ack_pending or 1)
+    seconds = (request.ack_wait_seconds or 1.0, *(waits or ()))
+    if max_deliver == 0 or max_deliver < -1:
+        return "max deliver is a number from 1 on, or -1 for no limit"
+    for what, value in (
+        ("ack wait", request.ack_wait_seconds),
+        ("max ack pending", request.max_ack_pending),
+        ("a wait of the back-off", min(request.backoff_seconds or (1.0,))),
+    ):
+        if value is not None and value <= 0:
+            return f"{what} must be more than 0"
+    if max(seconds) > LONGEST_WAIT:
+        return f"ack wait and the waits of the back-off are at most {LONGEST_WAIT:,.0f} seconds"
+    if max(numbers) > MOST:
+        return f"max deliver and max ack pending are at most {MOST:,}"
+    if waits and 0 < max_deliver < len(waits):
+        return (
+            f"max deliver is {max_deliver}, less than the back-off's {len(waits)} waits: "
+            "allow more deliveries or fewer waits"
+        )
+    return ""
+
+
+def _set_fields(settings: SettingsRequest | ConsumerSettings) -> dict[str, Any]:
+    """Return what is not left as it is."""
+    values = {field.name: getattr(settings, field.name) for field in fields(ConsumerSettings)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _require_delay(seconds: float) -> None:
+    if not 0 < seconds <= LONGEST_WAIT:
+        raise RefusedError(
+            f"the delay of a nak must be more than 0 and at most {LONGEST_WAIT:,.0f} seconds"
+        )
 
 
 def _host_status(host: str, worker: PartitionWorker, in_flight: Sequence[Delivery]) -> HostStatus:
