@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from natsconsole.domain.integrity import Span, gaps_kept, spans_kept, without
+from natsconsole.domain.integrity import UNKNOWN, Span, gaps_kept, spans_kept, without
 from natsconsole.domain.receivers import LostRange
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.ledger import LogEntry
@@ -88,6 +88,14 @@ class LogDraft:
         """Remember messages that were delivered and are deliberately not written."""
         self.refused |= sequences
 
+    def pass_over(self, below: int) -> None:
+        """Leave to others what is below a sequence: another machine has written it.
+
+        How far that was of each source file nobody here knows, so that no gap can be told.
+        """
+        self.refused = frozenset(one for one in self.refused if one >= below)
+        self._spans = {file: Span(span.end, UNKNOWN) for file, span in self._spans.items()}
+
     def quarantine(self, delivery: Delivery) -> None:
         """Count a message as dealt with though it is not written here, and never will be."""
         self.given_up.append(delivery)
@@ -157,8 +165,11 @@ class LogDraft:
             return b""
         fresh = data
         if known is None:
-            if self._spans and source.line:
+            before = next(reversed(list(self._spans.values())), None)
+            if before is not None and before.line != UNKNOWN and source.line:
                 self._lose(source.file, 0, source.start, source.line)
+        elif source.start > known.end and known.line == UNKNOWN:
+            pass
         elif source.start > known.end:
             self._lose(source.file, known.end, source.start, max(0, source.line - known.line))
         else:
