@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from natsconsole.receiver.archive import Archive
-from natsconsole.receiver.delivery import Delivery
+from natsconsole.receiver.delivery import Delivery, stored_at
 from natsconsole.receiver.file_names import log_path
+from natsconsole.receiver.landmarks import Landmark, with_landmark
 from natsconsole.receiver.ledger import (
     FileEntry,
     Ledger,
@@ -52,6 +53,10 @@ class LostPartitionError(OSError):
         super().__init__(errno.EPERM, f"partition {partition} is another receiver's now")
 
 
+Elsewhere = Callable[[int, int, str, str], LogEntry | None]
+"""Finds a log's row of another partition, by epoch, partition, host and name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What one partition wants committed together: messages in delivery order, and decisions."""
@@ -62,6 +67,8 @@ class Batch:
     """Sequences that were delivered and deliberately not written, by log."""
     terminated: Sequence[tuple[Delivery, str]] = ()
     """Messages that are given up, each with the reason: they go to quarantine."""
+    passed_below: int = 0
+    """Below this sequence another machine has written what is not in our ledger."""
     park: Mapping[LogKey, int] = field(default_factory=dict)
     """Logs whose lines stay in the stream, from a sequence on."""
     backfill: LogKey | None = None
@@ -173,7 +180,7 @@ class Committer:
 
         Of a batch that failed no byte is left, and it can be given again.
         """
-        drafts = [_Draft(batch) for batch in batches]
+        drafts = [_Draft(batch, self._ledger.elsewhere) for batch in batches]
         for together in _apart(drafts):
             self._commit(together)
         return [draft.outcome for draft in drafts]
@@ -403,20 +410,26 @@ def _lost(drafts: Sequence[_Draft], is_held: Callable[[int], bool]) -> OSError:
 class _Draft:
     """One batch on its way to disk: nothing of it counts until it is accepted."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, elsewhere: Elsewhere) -> None:
         self.batch = batch
+        self._elsewhere = elsewhere
         self.outcome = Outcome()
         self.files_before: dict[str, FileEntry] = {}
         """Each file that is written to, as it is before."""
         self._logs: dict[LogKey, LogDraft] = {}
         self._quarantine: list[bytes] = []
         self._committed: int | None = batch.logs.committed
+        self._landmarks = batch.logs.landmarks
         self._entries: dict[LogKey, LogEntry] = {}
         self._files: dict[str, FileEntry] = {}
         self._plan()
 
     def _plan(self) -> None:
         batch = self.batch
+        if batch.passed_below:
+            for key in batch.logs.logs:
+                self._log(key).pass_over(batch.passed_below)
+            self._committed = max(batch.passed_below - 1, self._committed or 0) or None
         for key, sequences in batch.refused.items():
             self._log(key).refuse(sequences)
         for key, sequence in batch.park.items():
@@ -428,9 +441,17 @@ class _Draft:
         if batch.backfill is None:
             messages = (*batch.deliveries, *(delivery for delivery, _ in batch.terminated))
             passed = max((delivery.sequence for delivery in messages), default=0)
-            self._committed = max(passed, self._committed or 0) or None
+            if passed > (self._committed or 0):
+                self._committed = passed
+                self._see_landmark(max(messages, key=lambda one: one.sequence))
         if batch.unpark is not None:
             self._unpark(*batch.unpark)
+
+    def _see_landmark(self, delivery: Delivery) -> None:
+        stored = stored_at(delivery.reply)
+        if stored:
+            newest = Landmark(delivery.sequence, stored)
+            self._landmarks = with_landmark(self._landmarks, newest)
 
     def _take(self, deliveries: Sequence[Delivery]) -> None:
         # By log first: what is done once a message is what bounds the receiver.
@@ -484,10 +505,17 @@ class _Draft:
         if draft is None:
             before = self.batch.logs.logs.get(key)
             if before is None:
-                before = LogEntry(host=key[0], name=key[1], path=self._free_path(key))
+                before = self._new_log(key)
             draft = LogDraft(before, is_backfill=self.batch.backfill == key)
             self._logs[key] = draft
         return draft
+
+    def _new_log(self, key: LogKey) -> LogEntry:
+        """Return a log that is new here; in another partition it may have been known."""
+        logs = self.batch.logs
+        known = self._elsewhere(logs.epoch, logs.partition, *key)
+        spans = known.spans if known is not None else {}
+        return LogEntry(host=key[0], name=key[1], path=self._free_path(key), spans=spans)
 
     def _free_path(self, key: LogKey) -> str:
         """Return a new log's path: two logs never share a file, whatever they call themselves."""
@@ -538,6 +566,7 @@ class _Draft:
             committed=self._committed,
             logs=tuple(self._entries.values()),
             files=self._files,
+            landmarks=None if self._landmarks is self.batch.logs.landmarks else self._landmarks,
         )
 
     def name_new_logs(self, ids: dict[tuple[int, str, str], int]) -> None:
@@ -551,6 +580,7 @@ class _Draft:
         """Let the draft count: it is on disk and in the ledger."""
         logs = self.batch.logs
         logs.accept(self._entries, self._files, self._committed)
+        logs.landmarks = self._landmarks
         for key, draft in self._logs.items():
             if draft.skipped_to:
                 logs.skipped_to[key] = max(draft.skipped_to, logs.skipped_to.get(key, 0))

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from natsconsole.domain.integrity import Span, gaps_kept, lines_of, spans_kept, without
+from natsconsole.domain.integrity import (
+    UNKNOWN,
+    Span,
+    gaps_kept,
+    lines_of,
+    spans_kept,
+    without,
+)
 from natsconsole.domain.receivers import LostRange
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.ledger import LogEntry
@@ -130,6 +137,14 @@ class LogDraft:
             return True
         return bool(self.parked_from) and not self.is_backfill
 
+    def pass_over(self, below: int) -> None:
+        """Leave to others what is below a sequence: another machine has written it.
+
+        How far that was of each source file nobody here knows, so that no gap can be told.
+        """
+        self.refused = frozenset(one for one in self.refused if one >= below)
+        self._spans = {file: Span(span.end, UNKNOWN) for file, span in self._spans.items()}
+
     def quarantine(self, delivery: Delivery) -> None:
         """Count a message as dealt with though it is not written here, and never will be."""
         self.given_up.append(delivery)
@@ -208,8 +223,11 @@ class LogDraft:
             return data
         fresh = data
         if known is None:
-            if self._spans and source.line:
+            before = next(reversed(list(self._spans.values())), None)
+            if before is not None and before.line != UNKNOWN and source.line:
                 self._lose(source.file, 0, source.start, source.line)
+        elif source.start > known.end and known.line == UNKNOWN:
+            pass
         elif source.start > known.end:
             self._lose(source.file, known.end, source.start, max(0, source.line - known.line))
         else:
@@ -238,7 +256,7 @@ class LogDraft:
         self.lost -= known_lost - lines_of(self._gaps)
         known = self._spans.get(file)
         if known is not None and known.end < end:
-            if known.end < start:
+            if known.end < start and known.line != UNKNOWN:
                 self._lose(file, known.end, start, max(0, source.line - known.line))
             fresh += data[max(0, known.end - start) :]
             self._spans = {**self._spans, file: Span(end, source.line + data.count(b"\n"))}

@@ -112,6 +112,7 @@ async def open_receiver(
         stream=config.stream,
         prefix=prefix,
         is_partitioned=partitions_of(info) is not None,
+        partition_count=count,
         state_directory=state_directory,
         legacy_subjects=config.legacy_subjects,
         max_bytes=max(4 << 20, 2 * connection.max_payload),

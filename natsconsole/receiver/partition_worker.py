@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from natsconsole.domain.receivers import (
     SAFE_ANSWERS,
@@ -59,6 +60,10 @@ UNUSABLE = frozenset({10012, 10025, 10116, 10121, 10183, 10184})
 """Error codes of JetStream for a consumer's configuration that it refuses."""
 _RETRY = 0.5
 _IDLE = 0.5
+_MAKE_ANEW_AFTER = (2, 6, 12)
+"""Take-overs in vain after which another consumer may be the cure."""
+_LONG = 60.0
+"""Seconds after which a disturbance has nothing to do with the one before."""
 ACKNOWLEDGE = AnswerRule()
 _TROUBLES = (
     ApiError,
@@ -133,6 +138,14 @@ class PartitionWorker:
         self._backfill = Backfill(surroundings, self)
         self._generation = -1
         self._look_at = 0.0
+        self._in_vain = 0
+        """Take-overs in a row after which nothing was delivered before the next disturbance."""
+        self._took_over_at = 0.0
+        self._make_anew = False
+        self._sure_to: int | None = None
+        """Up to here all is committed, as of the last look that found the consumer as it must be;
+        after a look that did not, the place to begin again."""
+        self._is_doubtful = False
         self._nudge = asyncio.Event()
 
     def nudge(self) -> None:
@@ -161,6 +174,13 @@ class PartitionWorker:
         """Messages in memory whose lines are not in the files yet."""
         buffered = self._pull.buffered_count if self._pull else 0
         return len(self._batch) + buffered + len(self.held_logs)
+
+    @property
+    def first_unread(self) -> int:
+        """The stream sequence behind all that is committed, or acknowledged before we had it."""
+        if self.logs.committed is None and self.consumer is not None:
+            return self.consumer.ack_floor + 1
+        return (self.logs.committed or 0) + 1
 
     @property
     def held_messages(self) -> int:
@@ -213,6 +233,7 @@ class PartitionWorker:
                     if await self._become_owner():
                         await self._take_over()
                         await self._receive()
+                        await self._rest_after_disturbance()
                 except _TROUBLES as error:
                     self._set("waiting", str(error))
                     await self._wait(_RETRY)
@@ -221,6 +242,18 @@ class PartitionWorker:
         finally:
             in_progress.cancel()
             await self._hand_over()
+
+    async def _rest_after_disturbance(self) -> None:
+        """Wait a little where taking over again and again does not help."""
+        pull = self._pull
+        if pull is None or not pull.disturbance:
+            return
+        is_news = pull.delivered or time.monotonic() - self._took_over_at > _LONG
+        self._in_vain = 0 if is_news else self._in_vain + 1
+        self._make_anew = pull.is_refused and self._in_vain in _MAKE_ANEW_AFTER
+        if self._in_vain > 1:
+            self._set("waiting", pull.disturbance)
+            await self._wait(min(_RETRY * 2 ** (self._in_vain - 2), LOOK_AGAIN))
 
     # Whose it is.
 
@@ -286,7 +319,7 @@ class PartitionWorker:
         around = self._around
         await around.connection.wait_connected(around.patience)
         self._generation = around.connection.generation
-        await around.watch_epoch()
+        await around.watch_epoch(self.partition)
         logs, entry = await around.disk.call(lambda: around.committer.take_over(self.partition))
         self.in_flight.clear()
         self.held_logs.clear()
@@ -297,11 +330,20 @@ class PartitionWorker:
             self._orders.policy,
             self._settings,
             filter_subject=around.filter_subject(self.partition),
-            first_uncommitted=entry.first_uncommitted,
+            first_uncommitted=self._first_to_read(entry.first_uncommitted),
+            passed=partial(self._pass_over, logs),
+            anew=self._make_anew,
         )
-        self.consumer, logs.doubtful_to = taken
+        if self._make_anew and self.consumer is not None:
+            around.alarm(
+                f"consumer {self.consumer.name} could not be pulled from; "
+                f"{taken.consumer.name} was made in its place"
+            )
+        self._make_anew = self._is_doubtful = False
+        self._sure_to = entry.committed
+        self.consumer, logs.doubtful_to = taken.consumer, taken.doubtful_to
         self.logs = logs
-        if logs.parked:
+        if logs.parked or await self._is_anything_kept():
             await self.parked_changed()
         pull = Pull(
             around.connection,
@@ -311,13 +353,31 @@ class PartitionWorker:
             batch=BATCH,
             max_bytes=around.max_bytes,
             group=around.consumers.priority_group,
+            after=0 if taken.rewound else None,
         )
+        pull.pending = taken.consumer.pending
         pull.on_delivery = self._note
         await pull.open()
         self._pull = pull
-        self.last_busy = time.monotonic()
+        self.last_busy = self._took_over_at = time.monotonic()
         self._look_at = self.last_busy + LOOK_AGAIN
         self._set("running", "")
+
+    def _first_to_read(self, first_uncommitted: int | None) -> int | None:
+        """Return where to begin; before lines that a changed filter may have kept from us."""
+        if not self._is_doubtful or first_uncommitted is None:
+            return first_uncommitted
+        return min(first_uncommitted, (self._sure_to or 0) + 1)
+
+    async def _pass_over(self, logs: PartitionLogs, below: int) -> None:
+        """Remember that others have written what is below a sequence."""
+        outcome = await self._around.disk.commit(Batch(logs=logs, passed_below=below))
+        if outcome.failure is not None:
+            raise outcome.failure
+
+    async def _is_anything_kept(self) -> bool:
+        """Whether a purge is held up by lines of this partition, parked or not."""
+        return any(number == self.partition for _, number in await self._around.leases.needed())
 
     async def _leave_pull(self) -> None:
         await self._backfill.stop()
@@ -356,6 +416,13 @@ class PartitionWorker:
         held = next(iter(self.held_logs.logs.items()), None)
         if is_paused:
             self._set("paused", "")
+        elif self.consumer is not None and self.consumer.paused:
+            name = self.consumer.name
+            self._set(
+                "paused",
+                f"consumer {name} is paused by somebody, not by us: it goes on when that ends, "
+                f"or with `nats consumer resume {self._around.stream} {name}`",
+            )
         elif held is not None:
             (host, _), why = held
             self._set("running", f"{host} is held: {why.reason}")
@@ -388,7 +455,7 @@ class PartitionWorker:
             return True
         if self._generation != self._around.connection.generation:
             return True
-        await self._see_consumer()
+        await self._see_consumer(pull)
         return self._follow_rule()
 
     def _follow_rule(self) -> bool:
@@ -404,7 +471,7 @@ class PartitionWorker:
             self.in_flight.leave_written()
         return False
 
-    async def _see_consumer(self) -> None:
+    async def _see_consumer(self, pull: Pull) -> None:
         """Follow what was asked of the consumer, and notice what somebody else did to it."""
         consumer, settings = self.consumer, self._orders.settings
         if consumer is None:
@@ -419,10 +486,23 @@ class PartitionWorker:
             self._settings = settings
         elif time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + LOOK_AGAIN
-            found = await self._around.consumers.read(consumer.name)
-            if found is None or found.created != consumer.created:
-                raise ApiError(409, 0, f"consumer {consumer.name} was replaced by somebody")
-            self.consumer = found
+            await self._look_at_consumer(consumer, pull)
+
+    async def _look_at_consumer(self, consumer: GroupConsumer, pull: Pull) -> None:
+        around = self._around
+        delivered, committed = pull.delivered, self.logs.committed
+        found = await around.consumers.read(consumer.name)
+        if found is None or found.created != consumer.created:
+            raise ApiError(409, 0, f"consumer {consumer.name} was replaced by somebody")
+        changed = around.consumers.oddity(found, around.filter_subject(self.partition))
+        if changed:
+            around.alarm(f"somebody changed {changed} of consumer {consumer.name}; it is mended")
+            self._is_doubtful = True
+            raise ApiError(409, 0, f"somebody changed {changed} of consumer {consumer.name}")
+        self._sure_to = committed
+        self.consumer = found
+        if pull.delivered == delivered:
+            pull.pending = found.pending  # also after a purge, which nothing is delivered of
 
     async def _settle(self, deliveries: Sequence[Delivery]) -> None:
         """Write and answer a batch as the rule says."""
@@ -723,7 +803,7 @@ class PartitionWorker:
     async def _say_in_progress(self) -> None:
         """Keep what waits ours: the server must not deliver it again meanwhile."""
         while True:
-            wait = self.consumer.wait(1) if self.consumer else 30.0
+            wait = (self.consumer.wait(1) if self.consumer else 0.0) or 30.0
             await asyncio.sleep(max(0.05, wait / 6))
             if self._pull is None or self.consumer is None or self.consumer.policy == "none":
                 continue

@@ -46,8 +46,13 @@ class Pull:
         batch: int,
         max_bytes: int,
         group: str | None = PRIORITY_GROUP,
+        after: int | None = None,
     ) -> None:
-        """Prepare. ``group`` is the consumer's priority group; None where it has none."""
+        """Prepare.
+
+        ``group`` is the consumer's priority group, None where it has none. ``after`` is the
+        consumer's own number of its last delivery before, where known.
+        """
         self._connection = connection
         self._next = f"{API_PREFIX}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._host_of = host_of
@@ -58,7 +63,7 @@ class Pull:
         self._subscription: Subscription | None = None
         self._pin = ""
         self._expected = 0
-        self._last_consumer_sequence = 0
+        self._last_consumer_sequence = after
         self._heard = time.monotonic()
         self._buffered_bytes = 0
         self._hosts: dict[str, str] = {}
@@ -68,6 +73,10 @@ class Pull:
         """Set when there is something to take, or a disturbance to look at."""
         self.disturbance = ""
         """Why this pull cannot go on, in plain words; empty while it can."""
+        self.is_refused = False
+        """Whether it is the consumer's doing, so that another consumer may be the cure."""
+        self.delivered = 0
+        """Messages that came."""
         self.on_delivery: Callable[[Delivery], None] = lambda _: None
         self.pending = 0
         """Messages the consumer has still to deliver, as of the last delivery."""
@@ -141,10 +150,14 @@ class Pull:
         if self.disturbance:
             return
         deliveries, sequence, consumer_sequence, self.pending = place
-        if self._last_consumer_sequence not in (0, consumer_sequence - 1):
+        if self._last_consumer_sequence not in (None, consumer_sequence - 1):
             self._disturb("a delivery went missing on the way")
             return
+        if not payload and b"\nNats-Msg-Size:" in headers:
+            self._refuse("it delivers headers only")
+            return
         self._last_consumer_sequence = consumer_sequence
+        self.delivered += 1
         if not self._pin:
             self._pin = fields_of(headers).get("Nats-Pin-Id", "")
         source = source_range(headers) if headers else None
@@ -173,22 +186,37 @@ class Pull:
         fields = fields_of(headers)
         if status.code == 100:
             last = int(fields.get("Nats-Last-Consumer", "0"))
-            if self._last_consumer_sequence and last > self._last_consumer_sequence:
+            if self._last_consumer_sequence is None or last <= self._last_consumer_sequence:
+                return
+            if self._last_consumer_sequence == 0:
+                self._refuse("somebody else is served by it")
+            else:
                 self._disturb("a delivery went missing on the way")
             return
         pending = fields.get("Nats-Pending-Messages")
         self._expected = max(0, self._expected - int(pending)) if pending is not None else 0
         if status.code == 423:
             self._pin = ""
-        elif status.code == 503 or (status.code == 409 and not _is_end_of(status.description)):
+        elif status.code == 503 or (status.code == 409 and _is_passing(status.description)):
             self._disturb(f"the consumer cannot be pulled from: {status.description or 'gone'}")
+        elif status.code not in (404, 408) and not _is_end_of(status.description):
+            self._refuse(status.description or f"status {status.code}")
         self.arrived.set()
 
+    def _refuse(self, reason: str) -> None:
+        self.is_refused = True
+        self._disturb(f"the consumer cannot be pulled from: {reason}")
+
     def _disturb(self, reason: str) -> None:
-        self.disturbance = reason
+        self.disturbance = self.disturbance or reason
         self.arrived.set()
 
 
 def _is_end_of(description: str) -> bool:
     """Whether a 409 only says that a request is used up."""
     return description.startswith(("Batch Completed", "Message Size Exceeds"))
+
+
+def _is_passing(description: str) -> bool:
+    """Whether a 409 says that consumer or server went away."""
+    return description.startswith(("Consumer Deleted", "Leadership Change", "Server Shutdown"))
