@@ -30,15 +30,20 @@ class InFlight:
         self._deliveries.clear()
         self._left.clear()
 
-    def note(self, delivery: Delivery) -> None:
-        """Take note of a delivery; one that comes again begins to wait anew."""
-        sequence = delivery.sequence
-        if delivery.deliveries > 1:
-            before = self._deliveries.get(sequence)
-            if before is not None and before.written:
-                delivery.written = True
-            self._left.pop(sequence, None)
-        self._deliveries[sequence] = delivery
+    def note(self, deliveries: Sequence[Delivery], *, are_new: bool = False) -> None:
+        """Take note of deliveries; one that comes again begins to wait anew.
+
+        Args:
+            deliveries: in the order in which they came.
+            are_new: whether all of them are delivered for the first time.
+        """
+        if not are_new:
+            for delivery in deliveries:
+                before = self._deliveries.get(delivery.sequence)
+                if before is not None and before.written:
+                    delivery.written = True
+                self._left.pop(delivery.sequence, None)
+        self._deliveries.update([(one.sequence, one) for one in deliveries])
 
     def leave(self, deliveries: Iterable[Delivery], until: float | None = None) -> None:
         """Let these be delivered again: after ack wait, or at a time of the monotonic clock."""
@@ -64,9 +69,11 @@ class InFlight:
 
     def settle(self, deliveries: Iterable[Delivery]) -> None:
         """Forget what has been acknowledged or terminated."""
+        waiting, left = self._deliveries, self._left
         for delivery in deliveries:
-            self._deliveries.pop(delivery.sequence, None)
-            self._left.pop(delivery.sequence, None)
+            waiting.pop(delivery.sequence, None)
+            if left:
+                left.pop(delivery.sequence, None)
 
     def up_to(self, sequence: int) -> list[Delivery]:
         """Return all at or below a sequence, lowest first: one ack with policy all settles them."""

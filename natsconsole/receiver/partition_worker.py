@@ -356,7 +356,6 @@ class PartitionWorker:
             after=0 if taken.rewound else None,
         )
         pull.pending = taken.consumer.pending
-        pull.on_delivery = self._note
         await pull.open()
         self._pull = pull
         self.last_busy = self._took_over_at = time.monotonic()
@@ -404,6 +403,7 @@ class PartitionWorker:
             self._set_receiving(is_paused=self._orders.paused and not is_leaving)
             self._backfill.see_to(self.logs)
             await self._answer_asked()
+            self.see_arrivals()
             deliveries = pull.take(BATCH)
             if deliveries or self.held_logs.is_due(time.monotonic()):
                 await self._settle(deliveries)
@@ -702,6 +702,7 @@ class PartitionWorker:
         )
 
     async def _answer_asked(self) -> None:
+        self.see_arrivals()
         """Answer what was asked for; what is still to be taken from the pull waits for it."""
         waiting = []
         while self._asked:
@@ -788,17 +789,20 @@ class PartitionWorker:
             if not asked.done.done():
                 asked.done.set_exception(NotInFlightError(asked.request.sequence))
 
-    def _note(self, delivery: Delivery) -> None:
-        """Take note of a delivery as it arrives."""
-        host = delivery.host
-        sequence = delivery.sequence
-        if sequence > self.delivered.get(host, 0):
-            self.delivered[host] = sequence
-        self.last_delivered = max(sequence, self.last_delivered)
-        if delivery.deliveries > 1:
-            self.redelivered += 1
+    def see_arrivals(self) -> None:
+        """Take note of what has been delivered since the last look."""
+        arrivals = self._pull.arrivals() if self._pull is not None else []
+        if not arrivals:
+            return
+        again = sum(one.deliveries > 1 for one in arrivals)
+        self.redelivered += again
+        delivered = self.delivered
+        for one in arrivals:
+            if not again or one.sequence > delivered.get(one.host, 0):
+                delivered[one.host] = one.sequence
+        self.last_delivered = max(arrivals[-1].sequence, self.last_delivered)
         if self.consumer is not None and self.consumer.policy != "none":
-            self.in_flight.note(delivery)
+            self.in_flight.note(arrivals, are_new=not again)
 
     async def _say_in_progress(self) -> None:
         """Keep what waits ours: the server must not deliver it again meanwhile."""
@@ -809,6 +813,7 @@ class PartitionWorker:
                 continue
             if not self._around.leases.is_held(self.partition):
                 continue
+            self.see_arrivals()
             due = time.monotonic() - wait / 3
             waiting = [
                 one

@@ -77,7 +77,7 @@ class Pull:
         """Whether it is the consumer's doing, so that another consumer may be the cure."""
         self.delivered = 0
         """Messages that came."""
-        self.on_delivery: Callable[[Delivery], None] = lambda _: None
+        self._unseen: list[Delivery] = []
         self.pending = 0
         """Messages the consumer has still to deliver, as of the last delivery."""
 
@@ -105,10 +105,20 @@ class Pull:
         """Deliveries that came and were not taken yet."""
         return tuple(self._buffer)
 
+    def arrivals(self) -> list[Delivery]:
+        """Return what came since this was asked last, taken or not, in order."""
+        arrivals, self._unseen = self._unseen, []
+        return arrivals
+
     def take(self, limit: int) -> list[Delivery]:
         """Take up to ``limit`` deliveries, in order."""
         self.arrived.clear()
-        taken = [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
+        buffer = self._buffer
+        if len(buffer) <= limit:
+            taken = list(buffer)
+            buffer.clear()
+        else:
+            taken = [buffer.popleft() for _ in range(limit)]
         self._buffered_bytes -= sum(len(delivery.payload) for delivery in taken)
         if self._buffer or self.disturbance:
             self.arrived.set()
@@ -171,7 +181,7 @@ class Pull:
         if not self._buffer:
             self.arrived.set()
         self._buffer.append(delivery)
-        self.on_delivery(delivery)
+        self._unseen.append(delivery)
 
     def _learn_host(self, hosts: dict[str, str], subject: str, source: SourceRange | None) -> str:
         if len(hosts) >= _HOSTS_KEPT:

@@ -262,6 +262,7 @@ class Receiver:
         if request.answer not in {*SAFE_ANSWERS, "in-progress"}:
             self._require_lab(f"answer {request.answer}")
         _require_delay(request.delay_seconds)
+        self._see_arrivals()
         for worker in self._workers:
             if worker.in_flight.get(request.sequence) is not None:
                 break
@@ -302,6 +303,7 @@ class Receiver:
     def status(self, subject: str) -> ReceiverStatus:
         """Return the whole state; ``subject`` is where the control endpoints listen."""
         workers = self._workers
+        self._see_arrivals()
         held = [worker.held_since for worker in workers if worker.held_since is not None]
         totals = [worker.logs.totals for worker in workers]
         settings = self._settings()
@@ -352,6 +354,7 @@ class Receiver:
 
     def hosts(self, request: HostsRequest) -> HostsReply:
         """Return the named hosts, or one page of all in name order."""
+        self._see_arrivals()
         owners: dict[str, PartitionWorker] = {}
         for worker in self._workers:
             owners |= dict.fromkeys((*list(worker.logs.by_host), *list(worker.delivered)), worker)
@@ -372,6 +375,7 @@ class Receiver:
 
     def unacked(self, request: UnackedRequest) -> UnackedReply:
         """Return one page of the messages in flight, in sequence order."""
+        self._see_arrivals()
         wanted = None if request.hosts is None else set(request.hosts)
         found = sorted(
             (
@@ -431,6 +435,10 @@ class Receiver:
             raise RefusedError(
                 f"{what} would cost lines: only a receiver started with --lab accepts it"
             )
+
+    def _see_arrivals(self) -> None:
+        for worker in self._workers:
+            worker.see_arrivals()
 
     def _nudge(self) -> None:
         for worker in self._workers:
