@@ -21,7 +21,8 @@ from natsconsole.receiver.rotated_names import is_renamed
 
 FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
-OPEN_FILES = 256
+OPEN_FILES = 2048
+"""At most, where the process may have so many: to open one costs more than to write to it."""
 _SYNC_ONE_BY_ONE = 4
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK

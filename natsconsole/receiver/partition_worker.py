@@ -48,7 +48,7 @@ from shipper.connection import ConnectionProblem
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
+BATCH = 1000
 """Messages of one commit and of one pull request."""
 NAK_PAUSE = 0.5
 """Seconds between two batches of naks: the server redelivers at once, and would spin."""
