@@ -808,7 +808,7 @@ class PartitionWorker:
         """Keep what waits ours: the server must not deliver it again meanwhile."""
         while True:
             wait = (self.consumer.wait(1) if self.consumer else 0.0) or 30.0
-            await asyncio.sleep(max(0.05, wait / 6))
+            await asyncio.sleep(max(0.05, min(wait / 6, _IDLE)))
             if self._pull is None or self.consumer is None or self.consumer.policy == "none":
                 continue
             if not self._around.leases.is_held(self.partition):
