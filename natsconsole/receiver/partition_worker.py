@@ -389,6 +389,8 @@ class PartitionWorker:
         if before == rule:
             return False
         self._rule = rule
+        if self.consumer is not None and self.consumer.policy == "none":
+            return False  # it heeds no answer, and a rewind would cost what is on its way
         if before.answer in {"nak", "nak-delay"}:
             return True
         if rule.answer in SAFE_ANSWERS:
@@ -714,15 +716,18 @@ class PartitionWorker:
             self.in_flight.note(delivery)
 
     async def _say_in_progress(self) -> None:
-        """Keep what waits ours: the server must not deliver it again meanwhile."""
+        """Keep what waits ours: the server must not deliver it again meanwhile.
+
+        Looks often, since ack wait may be shortened while it sleeps.
+        """
         while True:
-            wait = self.consumer.wait(1) if self.consumer else 30.0
-            await asyncio.sleep(max(0.05, wait / 6))
+            wait = self.consumer.wait(1) if self.consumer else 0.0
+            await asyncio.sleep(min(max(0.05, wait / 6), 0.5) if wait else 0.25)
             if self._pull is None or self.consumer is None or self.consumer.policy == "none":
                 continue
             if not self._around.leases.is_held(self.partition):
                 continue
-            due = time.monotonic() - wait / 3
+            due = time.monotonic() - self.consumer.wait(1) / 3
             waiting = [
                 one
                 for one in self.in_flight
