@@ -1,4 +1,4 @@
-"""Messages that can never be written: terminated, kept whole, once; their neighbours are written."""
+"""Messages that can never be written: terminated, kept whole and once; the others are written."""
 
 from __future__ import annotations
 
