@@ -113,14 +113,15 @@ class HeldLogs:
         chosen: dict[LogKey, int] = {}
         messages = len(self)
         size = sum(_size(held.deliveries) for held in self.logs.values())
-        for key in sorted(self.logs, key=lambda key: -len(self.logs[key].deliveries)):
-            if messages <= limit and size <= MOST_BYTES:
-                break
-            deliveries = self.logs[key].deliveries
-            if deliveries:
-                chosen[key] = min(one.sequence for one in deliveries)
-                messages -= len(deliveries)
-                size -= _size(deliveries)
+        for weigh in (len, _size):
+            for key in sorted(self.logs, key=lambda key: -weigh(self.logs[key].deliveries)):
+                if (messages <= limit) if weigh is len else (size <= MOST_BYTES):
+                    break
+                deliveries = self.logs[key].deliveries
+                if deliveries and key not in chosen:
+                    chosen[key] = min(one.sequence for one in deliveries)
+                    messages -= len(deliveries)
+                    size -= _size(deliveries)
         return chosen
 
     def release(self, keys: Iterable[LogKey]) -> list[Delivery]:

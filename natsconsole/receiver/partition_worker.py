@@ -403,6 +403,8 @@ class PartitionWorker:
             self._set_receiving(is_paused=self._orders.paused and not is_leaving)
             self._backfill.see_to(self.logs)
             await self._answer_asked()
+            if self._rule != self._orders.rule:
+                continue  # what came since is to be answered as was said before it came
             self.see_arrivals()
             deliveries = pull.take(BATCH)
             if deliveries or self.held_logs.is_due(time.monotonic()):
@@ -463,6 +465,8 @@ class PartitionWorker:
         if before == rule:
             return False
         self._rule = rule
+        if self.consumer is not None and self.consumer.policy == "none":
+            return False  # it heeds no answer, and a rewind would cost what is on its way
         if before.answer in {"nak", "nak-delay"}:
             return True
         if rule.answer in SAFE_ANSWERS:
@@ -805,16 +809,19 @@ class PartitionWorker:
             self.in_flight.note(arrivals, are_new=not again)
 
     async def _say_in_progress(self) -> None:
-        """Keep what waits ours: the server must not deliver it again meanwhile."""
+        """Keep what waits ours: the server must not deliver it again meanwhile.
+
+        Looks often, since ack wait may be shortened while it sleeps.
+        """
         while True:
-            wait = (self.consumer.wait(1) if self.consumer else 0.0) or 30.0
-            await asyncio.sleep(max(0.05, min(wait / 6, _IDLE)))
+            wait = self.consumer.wait(1) if self.consumer else 0.0
+            await asyncio.sleep(min(max(0.05, wait / 6), _IDLE) if wait else _IDLE / 2)
             if self._pull is None or self.consumer is None or self.consumer.policy == "none":
                 continue
             if not self._around.leases.is_held(self.partition):
                 continue
             self.see_arrivals()
-            due = time.monotonic() - wait / 3
+            due = time.monotonic() - self.consumer.wait(1) / 3
             waiting = [
                 one
                 for one in self.in_flight

@@ -60,6 +60,7 @@ ANSWER_LIMIT = 3.0
 """Seconds to wait until a worker has answered one message."""
 SWITCH_LIMIT = 5.0
 """Seconds to wait until all workers have done what the group has agreed on."""
+SHORTEST_WAIT = 0.001
 LONGEST_WAIT = 7 * 86_400.0
 """Seconds that an ack wait, a wait of the back-off or a delay may take."""
 MOST = 1_000_000_000
@@ -453,13 +454,18 @@ def _why_unusable(request: SettingsRequest, now: ConsumerSettings) -> str:
     seconds = (request.ack_wait_seconds or 1.0, *(waits or ()))
     if max_deliver == 0 or max_deliver < -1:
         return "max deliver is a number from 1 on, or -1 for no limit"
-    for what, value in (
-        ("ack wait", request.ack_wait_seconds),
-        ("max ack pending", request.max_ack_pending),
-        ("a wait of the back-off", min(request.backoff_seconds or (1.0,))),
+    for what, value, least, unit in (
+        ("ack wait", request.ack_wait_seconds, SHORTEST_WAIT, " seconds"),
+        (
+            "a wait of the back-off",
+            min(request.backoff_seconds or (1.0,)),
+            SHORTEST_WAIT,
+            " seconds",
+        ),
+        ("max ack pending", request.max_ack_pending, 1, ""),
     ):
-        if value is not None and value <= 0:
-            return f"{what} must be more than 0"
+        if value is not None and value < least:
+            return f"{what} must be at least {least:g}{unit}"
     if max(seconds) > LONGEST_WAIT:
         return f"ack wait and the waits of the back-off are at most {LONGEST_WAIT:,.0f} seconds"
     if max(numbers) > MOST:
