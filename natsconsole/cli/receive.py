@@ -19,14 +19,15 @@ from natsconsole.cli.failures import failures_as_one_line
 from natsconsole.cli.log_format import LogFormat, log_format_flag, set_up_logging
 from natsconsole.cli.quantities import Duration, NumberRanges, Size
 from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy, FsyncMode
-from natsconsole.receiver.consumers import ConsumerSettings
+from natsconsole.receiver.config import ReceiverConfig
+from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.control import Control
 from natsconsole.receiver.http_server import Address, HttpError
 from natsconsole.receiver.ledger import LedgerError
 from natsconsole.receiver.membership import MembershipError
 from natsconsole.receiver.metrics_server import MetricsServer
 from natsconsole.receiver.opening import STATE_DIRECTORY, ReceiverError, open_receiver
-from natsconsole.receiver.receiver import Receiver, ReceiverConfig
+from natsconsole.receiver.receiver import Receiver
 from natsconsole.receiver.retention import NO_LIMITS, Limits
 from natsconsole.receiver.rotation import Rotation
 from natsconsole.receiver.service_notice import ServiceNotice

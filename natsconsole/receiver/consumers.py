@@ -16,6 +16,7 @@ import msgspec
 
 from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy
 from natsconsole.gateway.jetstream import ApiError, ConsumerInfo, JetStream
+from natsconsole.receiver.consumer_settings import DEFAULTS, ConsumerSettings
 from natsconsole.receiver.pull import PRIORITY_GROUP
 
 log = logging.getLogger(__name__)
@@ -27,23 +28,6 @@ GENERATION_KEY = "natsconsole.generation"
 DIRECTORY_KEY = "natsconsole.directory"
 PRIORITY_TIMEOUT = 2.0
 """Seconds without a pull after which the server pins another client."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumerSettings:
-    """What a group asks of its consumers; None leaves what is there, or the default."""
-
-    ack_wait_seconds: float | None = None
-    max_ack_pending: int | None = None
-    max_deliver: int | None = None
-    backoff_seconds: tuple[float, ...] | None = None
-    """Waits before the first, second, ... redelivery instead of ack wait; the last repeats."""
-
-
-UNCHANGED = ConsumerSettings()
-DEFAULTS = ConsumerSettings(
-    ack_wait_seconds=30.0, max_ack_pending=2000, max_deliver=-1, backoff_seconds=()
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.receiver.agreement import Agreement, read_agreement
 from natsconsole.receiver.archive import DIRECTORY_MODE, OPEN_FILES, Archive
 from natsconsole.receiver.committer import Committer
+from natsconsole.receiver.config import ReceiverConfig
 from natsconsole.receiver.consumers import GroupConsumers
 from natsconsole.receiver.directory_identity import directory_identity
 from natsconsole.receiver.disk_thread import DiskThread
@@ -27,7 +28,7 @@ from natsconsole.receiver.ledger import Ledger, LedgerError
 from natsconsole.receiver.membership import Membership, MembershipError, Seat
 from natsconsole.receiver.partition_worker import Orders
 from natsconsole.receiver.patience import patiently
-from natsconsole.receiver.receiver import Receiver, ReceiverConfig
+from natsconsole.receiver.receiver import Receiver
 from natsconsole.receiver.reserve import Reserve
 from natsconsole.receiver.surroundings import Surroundings
 from shipper.connection import (

@@ -34,7 +34,8 @@ from natsconsole.receiver.committer import (
     Outcome,
     UncertainFileError,
 )
-from natsconsole.receiver.consumers import UNCHANGED, ConsumerSettings, GroupConsumer
+from natsconsole.receiver.consumer_settings import UNCHANGED, ConsumerSettings
+from natsconsole.receiver.consumers import GroupConsumer
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.held_logs import HeldLogs
 from natsconsole.receiver.in_flight import InFlight

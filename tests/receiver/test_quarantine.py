@@ -10,7 +10,7 @@ import pytest
 
 from natsconsole.receiver.answers import TERM
 from natsconsole.receiver.backfill import RETRY_FIRST
-from natsconsole.receiver.consumers import ConsumerSettings
+from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.replies import Replies
 from shipper.connection import Connection
 from tests.support.lab import ONE_PARTITION, SHORT, lab, lines_of

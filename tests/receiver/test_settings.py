@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from natsconsole.domain.receivers import SettingsRequest, UnackedRequest
-from natsconsole.receiver.consumers import UNCHANGED
+from natsconsole.receiver.consumer_settings import UNCHANGED
 from natsconsole.receiver.receiver import RefusedError
 from shipper.connection import Connection
 from tests.support.lab import Lab, lab, lines_of

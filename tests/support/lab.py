@@ -13,7 +13,7 @@ from natsconsole.demo.integrity_account import Account, compare
 from natsconsole.domain.receivers import AnswerRule, HostsRequest, HostStatus, UnackedRequest
 from natsconsole.gateway.jetstream import ConsumerInfo, JetStream
 from natsconsole.gateway.log_stream import LogStream
-from natsconsole.receiver.consumers import ConsumerSettings
+from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection
 from tests.support.nats_server import NatsServer

@@ -10,9 +10,10 @@ from typing import Any
 
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.log_stream import LogStream, create_log_stream
-from natsconsole.receiver.consumers import ConsumerSettings
+from natsconsole.receiver.config import ReceiverConfig
+from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.opening import open_receiver
-from natsconsole.receiver.receiver import Receiver, ReceiverConfig
+from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection, ConnectionOptions
 from shipper.wire import SourceRange, publish_subject
 from tests.support.nats_server import NatsServer
