@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
 from natsconsole.domain.lines import HostMarks, LogLine
@@ -40,6 +39,8 @@ from shipper.wire import HostPattern
 LOOKUPS = 64
 """Hosts whose lag is looked up in one look at most: the others keep what was found before."""
 _LINES_BATCH = 256
+FIRST_MESSAGES = 32
+"""Messages that a reading backwards begins with, before it knows how many lines each holds."""
 
 
 class LiveGateway:
@@ -97,13 +98,33 @@ class LiveGateway:
         """Return the newest lines of a host, oldest first, at most ``limit``."""
         with _as_gateway_errors(self._stream):
             info = self._info or await self._stream_info()
-            messages = await self._reader.newest(
-                self._pattern.subject_of(host),
-                min(limit, _LINES_BATCH),
-                first=info.state.first_seq,
-                last=info.state.last_seq,
-            )
-        return tuple(deque(lines_of(messages), maxlen=limit))
+        lines = await self.lines_before(host, info.state.last_seq + 1, limit)
+        return lines[-limit:]
+
+    async def lines_before(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
+        """Return a host's lines before a stream sequence: whole messages, ``limit`` or more."""
+        subject = self._pattern.subject_of(host)
+        found: list[LogLine] = []
+        count = FIRST_MESSAGES
+        with _as_gateway_errors(self._stream):
+            info = self._info or await self._stream_info()
+            while len(found) < limit:
+                messages = await self._reader.before(
+                    subject, sequence, count, first=info.state.first_seq
+                )
+                if not messages:
+                    break
+                page = list(lines_of(messages))
+                found[:0] = page
+                sequence = messages[0].sequence
+                lacking = max(0, limit - len(found))
+                count = min(_LINES_BATCH, max(1, round(lacking * len(messages) / len(page))))
+        return tuple(found)
+
+    async def sequence_at(self, host: str, moment: float) -> int | None:
+        """Return the sequence of a host's first message stored at or after a moment."""
+        with _as_gateway_errors(self._stream):
+            return await self._reader.sequence_at(self._pattern.subject_of(host), moment)
 
     async def lines_after(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
         """Return a host's lines behind a stream sequence: whole messages, about ``limit`` lines."""
