@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 
 from natsconsole.domain.receivers import PartitionStatus
 from natsconsole.domain.snapshots import ConsumerTotals
+from natsconsole.tui.settings import DEFAULTS, Settings
 from screenshots.demo_data import LINK, NOW, hosts, lines_of, marks_of, pipeline, receiver
 from screenshots.picture import picture_of, text_of, until
 from tests.support.fake_gateway import FakeDemo, FakeGateway
@@ -27,6 +28,7 @@ class Scene:
     size: tuple[int, int] = (140, 40)
     act: Callable[[Pilot[None], FakeGateway], Awaitable[None]] = _nothing
     demo: Callable[[], FakeDemo] = FakeDemo
+    settings: Settings = DEFAULTS
 
 
 def flowing() -> FakeGateway:

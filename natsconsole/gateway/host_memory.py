@@ -11,6 +11,10 @@ from natsconsole.gateway.stored_lines import epoch_seconds
 QUIET_AFTER = 10.0
 """Seconds without a message after which a host counts as quiet."""
 
+HISTORY = 10
+"""Looks whose rates a row shows."""
+HISTORY_SECONDS = 60.0
+
 
 class HostMemory:
     """What was found of one host in earlier looks."""
@@ -21,7 +25,7 @@ class HostMemory:
         self._count = 0
         self._seen: float | None = None
         self._status: HostStatus | None = None
-        self._meter = RateMeter()
+        self._meter = RateMeter(history=HISTORY)
         self._lag = 0
         self._oldest: float | None = None
         self._changed = True
@@ -55,7 +59,9 @@ class HostMemory:
         self._lag = oldest.pending + 1 if oldest else 0
         self._oldest = epoch_seconds(oldest.time) if oldest else None
 
-    def row(self, host: str, lines_per_message: float, now: float) -> HostRow:
+    def row(
+        self, host: str, lines_per_message: float, now: float, silent_after: float = 0.0
+    ) -> HostRow:
         status = self._status
         if status is not None and status.written_messages:
             lines_per_message = status.written_lines / status.written_messages
@@ -64,6 +70,8 @@ class HostMemory:
             state = "held"
         elif self._seen is None or now - self._seen > QUIET_AFTER:
             state = "quiet"
+            if 0 < silent_after < now - (self._seen or now):
+                state = "silent"
         return HostRow(
             host=host,
             partition=str(status.partition) if status else _partition_token(self.subject, host),
@@ -75,7 +83,14 @@ class HostMemory:
             redelivered=status.redelivered if status else 0,
             last_seen_seconds=now - self._seen if self._seen else None,
             messages=self._count,
+            history=self._history(now),
         )
+
+    def _history(self, now: float) -> tuple[float, ...]:
+        """Only where something came lately: most of very many hosts are quiet."""
+        if self._seen is None or now - self._seen > HISTORY_SECONDS:
+            return ()
+        return self._meter.latest(HISTORY)
 
 
 def _partition_token(subject: str, host: str) -> str:

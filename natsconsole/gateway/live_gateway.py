@@ -44,12 +44,23 @@ FIRST_MESSAGES = 32
 
 
 class LiveGateway:
-    """Implements ``Gateway`` for one stream."""
+    """Implements ``Gateway`` for one stream.
 
-    def __init__(self, connection: Connection, stream: str, *, read_only: bool = False) -> None:
+    ``silent_after``: seconds without a message that make a host silent, 0 for never.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        *,
+        read_only: bool = False,
+        silent_after: float = 0.0,
+    ) -> None:
         self._connection = connection
         self._stream = stream
         self._read_only = read_only
+        self._silent_after = silent_after
         self._jetstream = JetStream(connection, timeout=2.0)
         self._reader = StreamReader(connection, self._jetstream, stream)
         self._receivers = Receivers(connection, stream)
@@ -244,7 +255,8 @@ class LiveGateway:
         if receivers:
             self._written.note(now, lines)
         rows = tuple(
-            memory.row(host, per_message, now) for host, memory in sorted(self._hosts.items())
+            memory.row(host, per_message, now, self._silent_after)
+            for host, memory in sorted(self._hosts.items())
         )
         totals = _totals(self._consumers, receivers)
         return HomeSnapshot(

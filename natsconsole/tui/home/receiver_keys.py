@@ -57,6 +57,12 @@ class ReceiverKeys(Screen[None]):
         self._workers[name] = self.run_worker(question, name=name, group=name)
         return True
 
+    def give_up(self, name: str) -> None:
+        """End a question that is still open."""
+        worker = self._workers.pop(name, None)
+        if worker is not None and not worker.is_finished:
+            worker.cancel()
+
     @property
     def refused(self) -> frozenset[str]:
         """Ids of the commands that would be refused now."""
