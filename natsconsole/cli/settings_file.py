@@ -15,6 +15,7 @@ from typing import Any
 import platformdirs
 
 from natsconsole.cli.failures import Failure
+from natsconsole.domain.terminal_text import visible
 from natsconsole.tui.keymap import COMMANDS, KeymapError, with_keys, written
 from natsconsole.tui.settings import BANDWIDTHS, DEFAULTS, THEMES, TIMESTAMPS, Settings
 
@@ -179,6 +180,4 @@ def _home_as_tilde(path: Path) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{value:g}" if value != int(value) else f"{value:.1f}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return f'"{visible(value, 60)}"' if isinstance(value, str) else visible(str(value), 60)

@@ -22,12 +22,21 @@ def write_new(path: Path, lines: Iterable[str]) -> None:
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.writelines(line.encode("utf-8", "surrogateescape") + b"\n" for line in lines)
+        file.writelines(_bytes_of(line) + b"\n" for line in lines)
+
+
+def _bytes_of(line: str) -> bytes:
+    try:
+        return line.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # no bytes decode to that; something is written all the same
+        return line.encode("utf-8", "surrogatepass")
 
 
 def proposed_name(host: str, now: float) -> str:
     """Return a file name for a host's lines, safe whatever the host calls itself."""
-    return f"{safe_name(host)}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}.log"
+    return (
+        f"{safe_name(visible(host, 200))}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}.log"
+    )
 
 
 def copied_text(lines: Sequence[str]) -> tuple[str, int]:

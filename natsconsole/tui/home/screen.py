@@ -36,6 +36,7 @@ from natsconsole.tui.home.top_line import TopLine
 from natsconsole.tui.key_bar import KeyBar
 from natsconsole.tui.keymap import bindings
 from natsconsole.tui.settings import Settings
+from natsconsole.tui.window_title import WindowTitle, title_of
 
 LINES_SECONDS = 0.25
 FIRST_PANES = 2
@@ -84,6 +85,7 @@ class HomeScreen(PaneKeys):
         self._problem = ""
         self._known_receiver = ""
         self._alert_ages = AlertAges()
+        self._window_title = WindowTitle(self.app)
         self._active: LogPane | None = None
         self._guesses_panes = True
         self.set_reactive(HomeScreen.now, clock())
@@ -126,6 +128,10 @@ class HomeScreen(PaneKeys):
         self.set_interval(self._interval, self._look)
         self.set_interval(LINES_SECONDS, self.read_lines_soon)
         self.set_interval(self._settings.pace.tick, self._tick)
+
+    def on_unmount(self) -> None:
+        """Give the terminal its title back."""
+        self._window_title.restore()
 
     @property
     def pane(self) -> LogPane:
@@ -219,6 +225,8 @@ class HomeScreen(PaneKeys):
         self.open_alerts, rings = self._alert_ages.note(found, self.now)
         self.alert_line.alerts = found
         self._show_alerts()
+        needy = sum(one.severity in {"critical", "warning"} for one in found)
+        self._window_title.show(title_of(self._title or self.link.address, needy))
         if rings and self._settings.bell and home.taken:
             self.app.bell()
         is_stale = self.stale_seconds is not None
