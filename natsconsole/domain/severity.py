@@ -2,7 +2,8 @@
 
 Only a level in one of the shapes that log formats write it in counts, near the line's start: a
 word in capitals (``ERROR``, ``WARN:``), in brackets (``[error]``), as a field (``level=warn``,
-``"level":"error"``), or klog's letter (``E0102 12:00:00``).
+``"level":"error"``), the first word behind the time (``12:00:00 warn``, ``panic: ``), or klog's
+letter (``E0102 12:00:00``).
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ _LEVELS: dict[str, Level] = {
 }
 _KLOG: dict[str, Level] = {"F": "fatal", "E": "error", "W": "warning", "I": "info"}
 _WORDS = "|".join(sorted(_LEVELS, key=len, reverse=True))
+_PLAIN_WORDS = "error|warning|warn|info|debug|trace|fatal"
+"""Words that begin a line as its level, also without a colon."""
 _SHAPES = re.compile(
     rf"""
     (?<![\w./=&?%$-])(?P<capitals>{_WORDS.upper()})(?![\w./=-])
     | [\[<(](?P<bracketed>(?i:{_WORDS}))[\]>)]
     | \b(?i:level|lvl|severity|loglevel)"?\s?[=:]\s?"?(?P<field>(?i:{_WORDS}))\b
+    | ^[\d:.,/TZ+\[\]\s-]*\b(?P<leading>(?i:{_WORDS})(?=:\s)|(?i:{_PLAIN_WORDS})(?=\s))
     | ^(?P<klog>[FEWI])\d{{4}}\ \d\d:\d\d:\d\d
     """,
     re.VERBOSE,

@@ -11,6 +11,8 @@ from natsconsole.tui.keymap import COMMANDS, ELSEWHERE, Command
 GAP = 2
 LAST = ("app.help", "leave.quit")
 """Never cut off, however narrow the screen."""
+ABOUT_LINES = ("pane.follow", "pane.jump", "pane.wrap", "pane.times")
+"""They work everywhere, and are shown where lines are."""
 
 
 class KeyBar(OneLine):
@@ -54,7 +56,7 @@ class KeyBar(OneLine):
         shown = [
             one
             for one in self.commands
-            if one.show and one.id not in self.absent and one.area != ELSEWHERE[self.place]
+            if one.show and one.id not in self.absent and self._belongs_here(one)
         ]
         if self.place == "lines":
             shown.sort(key=lambda one: one.area not in {"lines", "pane"})
@@ -67,6 +69,11 @@ class KeyBar(OneLine):
             places.append((start, command))
             start += _cells(command) + GAP
         return places
+
+    def _belongs_here(self, command: Command) -> bool:
+        if self.place == "hosts" and command.id in ABOUT_LINES:
+            return False
+        return command.area != ELSEWHERE[self.place]
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key would do."""

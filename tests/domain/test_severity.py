@@ -17,6 +17,9 @@ from natsconsole.domain.severity import severity_of
         ("FATAL: password authentication failed", "fatal", "FATAL"),
         ("DEBUG cache miss", "debug", "DEBUG"),
         ("14:03 INFO ready", "info", "INFO"),
+        ('2026-11-24T14:03:22.120Z warn msg="retrying"', "warning", "warn"),
+        ("panic: runtime error", "fatal", "panic"),
+        ("Error: no such file", "error", "Error"),
     ],
 )
 def test_a_stated_level_is_found(line: str, level: str, word: str) -> None:
@@ -38,6 +41,8 @@ def test_a_stated_level_is_found(line: str, level: str, word: str) -> None:
         "x" * 130 + " ERROR late",
         "INFORMATION desk",
         "Error-free run",
+        "alert rules were loaded",
+        "web-1 warn me later",
         "",
     ],
 )

@@ -484,6 +484,8 @@ async def test_the_keys_of_the_place_are_shown() -> None:
     async with console(flowing(), size=(200, 60)) as it:
         assert "space mark  s sort" in it.text
         await it.press("tab")
-        await it.shows("/ search  n older  N newer  space mark  c copy  s save")
+        await it.shows(
+            "tab pane  F follow  J jump  / search  n older  N newer  space mark  c copy  s save"
+        )
         await it.press("escape")
         await it.shows("s sort")
