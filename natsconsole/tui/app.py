@@ -13,6 +13,7 @@ from natsconsole.tui.home.screen import HomeScreen
 from natsconsole.tui.keymap import bindings, with_keys
 from natsconsole.tui.palette import ConsoleCommands
 from natsconsole.tui.settings import DEFAULTS, Settings, ThemeName
+from natsconsole.tui.suspension import Suspension
 from natsconsole.tui.theme import INKS_OF_DARK, THEMES
 
 
@@ -46,6 +47,10 @@ class ConsoleApp(App[None]):
         chosen: ThemeName = "monochrome" if self.no_color else settings.theme
         self.theme = THEMES[chosen].name
         self.set_class(chosen == "monochrome", "-monochrome")
+
+    def on_mount(self) -> None:
+        """Resume only what was suspended."""
+        Suspension().guard()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Let Textual's own themes draw with our inks too."""
