@@ -16,6 +16,7 @@ from shipper.connection import Connection
 from shipper.connection_options import ConnectionOptions
 
 if TYPE_CHECKING:
+    from natsconsole.tui.app import ConsoleApp
     from natsconsole.tui.demo_controls import DemoControls
 
 MIN_COLUMNS, MIN_ROWS = 60, 16
@@ -65,11 +66,16 @@ async def run_console(
         gateway = LiveGateway(
             connection, stream, read_only=read_only, silent_after=settings.silent_after
         )
-        await gateway.look()
-        from natsconsole.tui.app import ConsoleApp
-
-        app = ConsoleApp(gateway, settings=settings, title=title, demo=demo)
+        # The first look mostly waits: meanwhile the screen is loaded.
+        _, application = await asyncio.gather(gateway.look(), asyncio.to_thread(_application))
+        app = application(gateway, settings=settings, title=title, demo=demo)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
         await app.run_async(mouse=settings.mouse)
+
+
+def _application() -> type[ConsoleApp]:
+    from natsconsole.tui.app import ConsoleApp
+
+    return ConsoleApp

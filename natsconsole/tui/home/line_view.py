@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
 
@@ -225,8 +225,10 @@ class LineView(VirtualRows):
 
     # What is watched
 
-    def watch_marks(self) -> None:
+    def watch_marks(self, before: HostMarks, marks: HostMarks) -> None:
         """Draw what became of the lines."""
+        if replace(before, read_at=0.0) == replace(marks, read_at=0.0):
+            return
         self._settle()
         self._repaint_soon()
 
@@ -371,10 +373,10 @@ class LineView(VirtualRows):
 
     # Drawing
 
-    def repaint(self) -> None:
-        """Draw all lines anew, and send the cells that are no longer as they were."""
+    def repaint(self) -> bool:
+        """Draw all lines anew, send the cells that are no longer as they were; say if any were."""
         self._lay_out()
-        super().repaint()
+        return super().repaint()
 
     def _repaint_soon(self) -> None:
         if self._repaint_timer is not None:
@@ -387,8 +389,8 @@ class LineView(VirtualRows):
 
     def _repaint_now(self) -> None:
         self._repaint_timer = None
-        self._painted = time.monotonic()
-        self.repaint()
+        if self.repaint():  # what sends nothing must not make the next line wait
+            self._painted = time.monotonic()
 
     def draw_row(self, number: int, y: int) -> Strip:
         """Draw a line or a fold of it, the rule, or why there is nothing."""

@@ -38,7 +38,7 @@ from natsconsole.tui.keymap import bindings
 from natsconsole.tui.settings import Settings
 from natsconsole.tui.window_title import WindowTitle, title_of
 
-LINES_SECONDS = 0.25
+LINES_SECONDS = 0.2
 FIRST_PANES = 2
 MOST_PANES = 4
 
