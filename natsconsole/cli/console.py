@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from natsconsole.cli.failures import Failure, failures_as_one_line
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.live_gateway import LiveGateway
+from natsconsole.tui.settings import DEFAULTS, Settings
 from shipper.connection import Connection
 from shipper.connection_options import ConnectionOptions
 
 if TYPE_CHECKING:
+    from natsconsole.tui.app import ConsoleApp
     from natsconsole.tui.demo_controls import DemoControls
 
 MIN_COLUMNS, MIN_ROWS = 60, 16
@@ -37,12 +39,12 @@ def require_terminal(otherwise: str) -> None:
 
 
 def open_console(
-    options: ConnectionOptions, *, stream: str, read_only: bool, interval: float
+    options: ConnectionOptions, *, stream: str, read_only: bool, settings: Settings
 ) -> None:
     """Run the console until its user quits."""
     require_terminal("the console draws on one")
     with failures_as_one_line(GatewayError):
-        asyncio.run(run_console(options, stream=stream, read_only=read_only, interval=interval))
+        asyncio.run(run_console(options, stream=stream, read_only=read_only, settings=settings))
 
 
 async def run_console(
@@ -50,7 +52,7 @@ async def run_console(
     *,
     stream: str,
     read_only: bool = False,
-    interval: float = 1.0,
+    settings: Settings = DEFAULTS,
     title: str = "",
     demo: DemoControls | None = None,
 ) -> None:
@@ -61,12 +63,19 @@ async def run_console(
         GatewayError: there is nothing to show, such as no stream of that name.
     """
     async with Connection(options) as connection:
-        gateway = LiveGateway(connection, stream, read_only=read_only)
-        await gateway.look()
-        from natsconsole.tui.app import ConsoleApp
-
-        app = ConsoleApp(gateway, interval=interval, title=title, demo=demo)
+        gateway = LiveGateway(
+            connection, stream, read_only=read_only, silent_after=settings.silent_after
+        )
+        # The first look mostly waits: meanwhile the screen is loaded.
+        _, application = await asyncio.gather(gateway.look(), asyncio.to_thread(_application))
+        app = application(gateway, settings=settings, title=title, demo=demo)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
-        await app.run_async()
+        await app.run_async(mouse=settings.mouse)
+
+
+def _application() -> type[ConsoleApp]:
+    from natsconsole.tui.app import ConsoleApp
+
+    return ConsoleApp

@@ -7,9 +7,10 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from natsconsole.tui.keymap import COMMANDS, Command
+from natsconsole.tui.commands import commands_of
+from natsconsole.tui.keymap import Command
 
-LEFT_OUT = ("rows", "app.palette", "leave.interrupt", "pane", "hosts.clear")
+LEFT_OUT = ("rows", "app.palette", "leave.interrupt", "pane.next", "pane.previous", "home.back")
 
 
 class ConsoleCommands(Provider):
@@ -17,7 +18,7 @@ class ConsoleCommands(Provider):
 
     async def discover(self) -> Hits:
         """Offer all commands before anything is typed."""
-        for command in _offered():
+        for command in self._offered():
             yield DiscoveryHit(
                 _name(command), partial(self.screen.run_action, command.action), help=_help(command)
             )
@@ -25,7 +26,7 @@ class ConsoleCommands(Provider):
     async def search(self, query: str) -> Hits:
         """Offer the commands whose name matches."""
         matcher = self.matcher(query)
-        for command in _offered():
+        for command in self._offered():
             score = matcher.match(_name(command))
             if score > 0:
                 yield Hit(
@@ -35,9 +36,9 @@ class ConsoleCommands(Provider):
                     help=_help(command),
                 )
 
-
-def _offered() -> Iterable[Command]:
-    return (one for one in COMMANDS if one.id not in LEFT_OUT and one.area not in LEFT_OUT)
+    def _offered(self) -> Iterable[Command]:
+        commands = commands_of(self.app)
+        return (one for one in commands if one.id not in LEFT_OUT and one.area not in LEFT_OUT)
 
 
 def _name(command: Command) -> str:
