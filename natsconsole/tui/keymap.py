@@ -87,7 +87,7 @@ COMMANDS: tuple[Command, ...] = (
         key="enter",
         action="screen.open_hosts",
         label="open",
-        tooltip="Show the host's lines in the active pane; marked hosts in a pane each",
+        tooltip="Show the host in the active pane; marked hosts in one each",
         show=True,
     ),
     Command(
@@ -135,6 +135,7 @@ COMMANDS: tuple[Command, ...] = (
         action="app.focus_previous",
         label="previous pane",
         tooltip="Go back to the pane before",
+        shown_key="shift+tab",
     ),
     Command(
         id="pane.follow",

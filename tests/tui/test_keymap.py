@@ -67,8 +67,8 @@ def test_two_keys_may_be_swapped() -> None:
     ("keys", "command", "problem"),
     [
         (
-            {"receiver.polcy": "a"},
-            "receiver.polcy",
+            {"receiver.polic": "a"},
+            "receiver.polic",
             "did you mean receiver.policy",
         ),
         ({"receiver.policy": "hyper+x"}, "receiver.policy", "no key 'hyper+x'"),
