@@ -138,6 +138,7 @@ class PartitionWorker:
         after a look that did not, the place to begin again."""
         self._is_doubtful = False
         self._nudge = asyncio.Event()
+        self._has_new_wait = asyncio.Event()
 
     def nudge(self) -> None:
         """Look at the orders now."""
@@ -324,6 +325,7 @@ class PartitionWorker:
         self._make_anew = self._is_doubtful = False
         self._sure_to = entry.committed
         self.consumer, logs.doubtful_to = taken.consumer, taken.doubtful_to
+        self._has_new_wait.set()
         self.logs = logs
         if logs.parked or await self._is_anything_kept():
             await self.parked_changed()
@@ -457,6 +459,7 @@ class PartitionWorker:
         if settings != self._settings:
             self._settings = settings
             self.consumer = await self._around.consumers.edit(consumer, settings)
+            self._has_new_wait.set()
         elif time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + LOOK_AGAIN
             await self._look_at_consumer(consumer, pull)
@@ -473,6 +476,8 @@ class PartitionWorker:
             self._is_doubtful = True
             raise ApiError(409, 0, f"somebody changed {changed} of consumer {consumer.name}")
         self._sure_to = committed
+        if found.wait(1) != consumer.wait(1):
+            self._has_new_wait.set()
         self.consumer = found
         if pull.delivered == delivered:
             pull.pending = found.pending  # also after a purge, which nothing is delivered of
@@ -705,7 +710,10 @@ class PartitionWorker:
         """Keep what waits ours: the server must not deliver it again meanwhile."""
         while True:
             wait = (self.consumer.wait(1) if self.consumer else 0.0) or 30.0
-            await asyncio.sleep(max(0.05, wait / 6))
+            self._has_new_wait.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._has_new_wait.wait(), max(0.05, wait / 6))
+                continue
             if self._pull is None or self.consumer is None or self.consumer.policy == "none":
                 continue
             if not self._around.leases.is_held(self.partition):
