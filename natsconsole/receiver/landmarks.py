@@ -20,12 +20,15 @@ class Landmark(NamedTuple):
 
 
 def with_landmark(before: Sequence[Landmark], newest: Landmark) -> tuple[Landmark, ...]:
-    """Add one; of the older ones so many stay that their distances double: some thirty at most."""
-    kept: list[Landmark] = []
-    for one in sorted(before, reverse=True):
-        if one.sequence >= newest.sequence:
-            continue
-        last = newest.sequence - kept[-1].sequence if kept else 0
-        if newest.sequence - one.sequence >= 2 * last:
-            kept.append(one)
-    return (*reversed(kept), newest)
+    """Add one, and leave out what is not needed for distances that at most double.
+
+    Some sixty stay of a thousand million messages; the oldest always does.
+    """
+    older = [one for one in before if one.sequence < newest.sequence]
+    kept = [newest]
+    for place in range(len(older) - 1, -1, -1):
+        is_oldest = place == 0
+        reach = 2 * max(1, newest.sequence - kept[-1].sequence)
+        if is_oldest or newest.sequence - older[place - 1].sequence > reach:
+            kept.append(older[place])
+    return tuple(reversed(kept))

@@ -78,7 +78,7 @@ class Room:
         wants |= {f"a parked host of partition {key[1]}": first for key, first in parked.items()}
         if without:
             # Whoever is to make it again reads on at what its ledger has not committed.
-            wants[f"partition {without[0]}, which has no consumer now"] = info.state.first_seq
+            wants[f"partition {without[0]}, without a consumer now,"] = info.state.first_seq
         below = min([purge_target(info), info.state.last_seq + 1, *wants.values()])
         if below > info.state.first_seq:
             purged = await around.jetstream.purge_stream(around.stream, below=below)
