@@ -14,6 +14,9 @@ from natsconsole.receiver.committer import Batch, Committer, Outcome
 
 T = TypeVar("T")
 
+ENOUGH, ENOUGH_BYTES = 100, 1 << 20
+"""Messages and bytes that are committed at once, however short ago the last commit was."""
+
 
 class _Commit(NamedTuple):
     batch: Batch
@@ -31,7 +34,7 @@ class DiskThread:
     def __init__(self, committer: Committer, *, interval: float = 0.0) -> None:
         self._committer = committer
         self._interval = interval
-        """Least seconds between two commits: more lines share a sync, and acks wait for it."""
+        """Least seconds between two small commits: lines share a sync, and acks wait for it."""
         self._last_commit = 0.0
         self._work: queue.SimpleQueue[_Commit | _Call | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -74,9 +77,10 @@ class DiskThread:
 
     def _all_that_wait(self) -> list[_Commit | _Call | None]:
         items = [self._work.get()]
-        delay = self._last_commit + self._interval - time.monotonic()
-        if delay > 0 and isinstance(items[0], _Commit):
-            time.sleep(delay)
+        due = self._last_commit + self._interval
+        while _may_wait(items) and (delay := due - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                items.append(self._work.get(timeout=delay))
         with contextlib.suppress(queue.Empty):
             while True:
                 items.append(self._work.get_nowait())
@@ -98,6 +102,17 @@ class DiskThread:
         except Exception as error:  # noqa: BLE001 - raised again where it was called
             result = error
         self._loop.call_soon_threadsafe(_settle, [call.done], [result])
+
+
+def _may_wait(items: list[_Commit | _Call | None]) -> bool:
+    """Whether nothing is in a hurry: no other work, and not so much that pulling would stall."""
+    messages = size = 0
+    for item in items:
+        if not isinstance(item, _Commit):
+            return False
+        messages += len(item.batch.deliveries)
+        size += sum(len(one.payload) for one in item.batch.deliveries)
+    return messages < ENOUGH and size < ENOUGH_BYTES
 
 
 def _settle(futures: list[asyncio.Future[Any]], results: list[Any]) -> None:
