@@ -6,16 +6,12 @@ import asyncio
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from natsconsole.receiver.committer import Batch, Committer, Outcome
 
 T = TypeVar("T")
-
-ENOUGH, ENOUGH_BYTES = 100, 1 << 20
-"""Messages and bytes that are committed at once, however short ago the last commit was."""
 
 
 class _Commit(NamedTuple):
@@ -31,11 +27,8 @@ class _Call(NamedTuple):
 class DiskThread:
     """Runs commits and other disk work in order; batches that wait are committed together."""
 
-    def __init__(self, committer: Committer, *, interval: float = 0.0) -> None:
+    def __init__(self, committer: Committer) -> None:
         self._committer = committer
-        self._interval = interval
-        """Least seconds between two small commits: lines share a sync, and acks wait for it."""
-        self._last_commit = 0.0
         self._work: queue.SimpleQueue[_Commit | _Call | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
@@ -77,10 +70,6 @@ class DiskThread:
 
     def _all_that_wait(self) -> list[_Commit | _Call | None]:
         items = [self._work.get()]
-        due = self._last_commit + self._interval
-        while _may_wait(items) and (delay := due - time.monotonic()) > 0:
-            with contextlib.suppress(queue.Empty):
-                items.append(self._work.get(timeout=delay))
         with contextlib.suppress(queue.Empty):
             while True:
                 items.append(self._work.get_nowait())
@@ -93,7 +82,6 @@ class DiskThread:
             results: list[Any] = list(self._committer.commit([item.batch for item in commits]))
         except Exception as error:  # noqa: BLE001 - a defect must reach whoever waits
             results = [error] * len(commits)
-        self._last_commit = time.monotonic()
         self._loop.call_soon_threadsafe(_settle, [item.done for item in commits], results)
 
     def _answer_call(self, call: _Call) -> None:
@@ -102,17 +90,6 @@ class DiskThread:
         except Exception as error:  # noqa: BLE001 - raised again where it was called
             result = error
         self._loop.call_soon_threadsafe(_settle, [call.done], [result])
-
-
-def _may_wait(items: list[_Commit | _Call | None]) -> bool:
-    """Whether nothing is in a hurry: no other work, and not so much that pulling would stall."""
-    messages = size = 0
-    for item in items:
-        if not isinstance(item, _Commit):
-            return False
-        messages += len(item.batch.deliveries)
-        size += sum(len(one.payload) for one in item.batch.deliveries)
-    return messages < ENOUGH and size < ENOUGH_BYTES
 
 
 def _settle(futures: list[asyncio.Future[Any]], results: list[Any]) -> None:

@@ -57,6 +57,7 @@ LOOK_AGAIN = 5.0
 """Seconds between two looks at the consumer: somebody may have edited it."""
 _RETRY = 0.5
 _IDLE = 0.5
+_RIPENS = 0.02
 ACKNOWLEDGE = AnswerRule()
 _TROUBLES = (
     ApiError,
@@ -124,6 +125,7 @@ class PartitionWorker:
         self._backfill = Backfill(surroundings, self)
         self._generation = -1
         self._look_at = 0.0
+        self._tick = 0.0
         self._nudge = asyncio.Event()
 
     def nudge(self) -> None:
@@ -331,13 +333,28 @@ class PartitionWorker:
             self._set_receiving(is_paused=self._orders.paused and not is_leaving)
             self._backfill.see_to(self.logs)
             await self._answer_asked()
-            deliveries = pull.take(BATCH)
+            deliveries = pull.take(BATCH) if is_leaving or self._is_ripe(pull) else []
             if deliveries or self.held_logs.is_due(time.monotonic()):
                 await self._settle(deliveries)
+                continue
+            if pull.buffered_count:
+                await asyncio.sleep(_RIPENS)
                 continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(pull.arrived.wait(), _IDLE)
             pull.check_silence()
+
+    def _is_ripe(self, pull: Pull) -> bool:
+        """Whether to write: with a sync interval few lines wait for its end, and share a sync."""
+        interval = self._around.sync_interval
+        if not interval:
+            return True
+        tick = time.monotonic() // interval
+        window = self.consumer.max_ack_pending if self.consumer else 0
+        is_due = tick != self._tick or pull.is_full or 0 < window <= 2 * len(self.in_flight)
+        if is_due:
+            self._tick = tick
+        return is_due
 
     def _set_receiving(self, *, is_paused: bool) -> None:
         held = next(iter(self.held_logs.logs.items()), None)

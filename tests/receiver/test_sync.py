@@ -89,7 +89,7 @@ async def test_between_two_syncs_of_an_interval_lines_wait_unacked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     jetstream = await make_stream(connection)
-    monkeypatch.setattr("natsconsole.receiver.opening.SYNC_INTERVAL", 1.5)
+    monkeypatch.setattr("natsconsole.receiver.opening.SYNC_INTERVAL", 0.7)
     synced: list[int] = []
     sync = Archive.sync
     out = tmp_path / "out"
