@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 STATE_DIRECTORY = ".natsconsole"
 SYNC_INTERVAL = 1.0
-"""Seconds between two syncs with ``--fsync interval``."""
+"""Seconds between two syncs with ``--fsync interval``, unless so much waits that it is due."""
 DESCRIPTORS_KEPT = 48
 ROOM_TO_OPEN = 1 << 20
 """Bytes: more than SQLite needs to open a ledger."""
@@ -91,7 +91,7 @@ async def open_receiver(
         rotation=config.rotation,
         reserve=reserve,
     )
-    disk = DiskThread(committer, interval=SYNC_INTERVAL if config.fsync == "interval" else 0.0)
+    disk = DiskThread(committer)
     consumers = GroupConsumers(
         jetstream,
         config.stream,
@@ -119,6 +119,7 @@ async def open_receiver(
         state_directory=state_directory,
         legacy_subjects=config.legacy_subjects,
         max_bytes=max(4 << 20, 2 * connection.max_payload),
+        sync_interval=SYNC_INTERVAL if config.fsync == "interval" else 0.0,
     )
     committer.is_held = leases.is_held
     try:

@@ -65,6 +65,7 @@ _MAKE_ANEW_AFTER = (2, 6, 12)
 """Take-overs in vain after which another consumer may be the cure."""
 _LONG = 60.0
 """Seconds after which a disturbance has nothing to do with the one before."""
+_RIPENS = 0.02
 ACKNOWLEDGE = AnswerRule()
 _TROUBLES = (
     ApiError,
@@ -147,6 +148,7 @@ class PartitionWorker:
         """Up to here all is committed, as of the last look that found the consumer as it must be;
         after a look that did not, the place to begin again."""
         self._is_doubtful = False
+        self._tick = 0.0
         self._nudge = asyncio.Event()
 
     def nudge(self) -> None:
@@ -407,13 +409,28 @@ class PartitionWorker:
             if self._rule != self._orders.rule:
                 continue  # what came since is to be answered as was said before it came
             self.see_arrivals()
-            deliveries = pull.take(BATCH)
+            deliveries = pull.take(BATCH) if is_leaving or self._is_ripe(pull) else []
             if deliveries or self.held_logs.is_due(time.monotonic()):
                 await self._settle(deliveries)
+                continue
+            if pull.buffered_count:
+                await asyncio.sleep(_RIPENS)
                 continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(pull.arrived.wait(), _IDLE)
             pull.check_silence()
+
+    def _is_ripe(self, pull: Pull) -> bool:
+        """Whether to write: with a sync interval few lines wait for its end, and share a sync."""
+        interval = self._around.sync_interval
+        if not interval:
+            return True
+        tick = time.monotonic() // interval
+        window = self.consumer.max_ack_pending if self.consumer else 0
+        is_due = tick != self._tick or pull.is_full or 0 < window <= 2 * len(self.in_flight)
+        if is_due:
+            self._tick = tick
+        return is_due
 
     def _set_receiving(self, *, is_paused: bool) -> None:
         held = next(iter(self.held_logs.logs.items()), None)

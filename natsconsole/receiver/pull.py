@@ -101,6 +101,11 @@ class Pull:
         return len(self._buffer)
 
     @property
+    def is_full(self) -> bool:
+        """Whether so much is buffered that no more is asked for."""
+        return len(self._buffer) > self._batch // 2 or self._buffered_bytes > self._max_bytes // 2
+
+    @property
     def buffered(self) -> tuple[Delivery, ...]:
         """Deliveries that came and were not taken yet."""
         return tuple(self._buffer)

@@ -54,6 +54,8 @@ class Surroundings:
     legacy_subjects: bool = False
     max_bytes: int = 4 << 20
     """Bytes of one pull request: must be above the server's max_payload."""
+    sync_interval: float = 0.0
+    """Seconds of the clock's ticks at which few lines are synced; 0 syncs them at once."""
     patience: float = 2.0
     """Seconds to wait for the connection before saying that it is gone."""
     alarms: list[str] = field(default_factory=list)
