@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from natsconsole.domain.receivers import HostsRequest
 from natsconsole.gateway.jetstream import API_PREFIX, JetStream
 from natsconsole.gateway.log_stream import LogStream
 from natsconsole.receiver import partition_worker, room
@@ -271,17 +272,31 @@ async def test_unread_lines_expire(
     nats_server: NatsServer, connection: Connection, tmp_path: Path
 ) -> None:
     """Before they do an alarm says so; afterwards the account has them, with their range."""
-    await make_stream(connection, LogStream(partitions=1, max_age_seconds=4))
+    jetstream = await make_stream(connection, LogStream(partitions=1, max_age_seconds=2))
     source = Source(connection, "web1")
     async with running(nats_server, receiver_config(tmp_path / "out")) as receiver:
         await source.publish_lines(3)
         await until_written(tmp_path / "out", source)
-        receiver.set_fault("disk-full")
-        await source.publish_lines(1)
-        await until(lambda: receiver.status("").state == "held")
-        receiver.pause()
-        await source.publish_lines(1)
-        await until(lambda: "the oldest unread message is" in alarms(receiver), within=5)
+        read = source.content
+        (consumer,) = await jetstream.consumers("LOGS")
+        paused = f"{API_PREFIX}.CONSUMER.PAUSE.LOGS.{consumer.name}"
+        await connection.request(paused, b'{"pause_until":"2999-01-01T00:00:00Z"}')
+        lost = [await source.publish(b"one\n"), await source.publish(b"two\nthree\n")]
+        await until(lambda: "the oldest unread message is" in alarms(receiver))
+
+        async def is_expired() -> bool:
+            return (await jetstream.stream_info("LOGS")).state.messages == 0
+
+        await until(is_expired)
+        await connection.request(paused)
+        source.content = read
+        await source.publish_lines(2)
+        await until_written(tmp_path / "out", source)
+        await until(lambda: receiver.status("").lost == 3)
+        (status,) = receiver.hosts(HostsRequest()).hosts
+        (gap,) = status.lost_ranges
+        assert (gap.start, gap.end, gap.lines) == (lost[0].start, lost[1].end, 3)
+        await until(lambda: "the oldest unread message is" not in alarms(receiver))
 
 
 async def test_more_partitions_are_noticed(

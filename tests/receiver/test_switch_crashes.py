@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from natsconsole.domain.receivers import AckPolicy
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.log_stream import LogStream
 from natsconsole.receiver.receiver import Receiver
@@ -110,3 +111,60 @@ async def test_what_another_machine_wrote_is_not_written_again(
             assert account(receiver) == (0, 0, 0)
     lines = content(source, here, there).splitlines()
     assert sorted(lines) == source.content.splitlines()
+
+
+@pytest.mark.parametrize("directory", ["same", "another"])
+async def test_two_receivers_switch_under_load(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path, directory: str
+) -> None:
+    jetstream = await make_stream(connection)
+    here = tmp_path / "here"
+    there = here if directory == "same" else tmp_path / "there"
+    outs = tuple(dict.fromkeys((here, there)))
+    sources = [Source(connection, f"web{number}") for number in range(4)]
+    policies: tuple[AckPolicy, ...] = ("all", "none", "explicit")
+    ended = asyncio.Event()
+
+    async def publish() -> None:
+        while not ended.is_set():
+            for source in sources:
+                await source.publish_lines(2)
+            await asyncio.sleep(0.005)
+
+    async with (
+        running(nats_server, receiver_config(here)) as first,
+        running(nats_server, receiver_config(there, name="receiver-2")) as second,
+    ):
+        await until(lambda: second.status("").state == "running", within=10)
+        publishing = asyncio.create_task(publish())
+        for number, policy in enumerate(policies):
+            await (first, second)[number % 2].set_policy(policy)
+            await until(
+                partial(_all_have, jetstream, policy),
+                within=10,
+                why=f"all have {policy}",
+            )
+        ended.set()
+        await publishing
+        for source in sources:
+            await until(
+                partial(_is_complete, source, outs),
+                within=10,
+                why=f"{source.host} is complete, nothing twice",
+            )
+        for receiver in (first, second):
+            assert account(receiver) == (0, 0, 0)
+    for source in sources:
+        # A partition that goes from one machine to the other leaves an ordered piece on each.
+        for out in outs:
+            lines = content(source, out).splitlines()
+            assert lines == sorted(lines)
+
+
+async def _all_have(jetstream: JetStream, policy: str) -> bool:
+    names = [one.name for one in await jetstream.consumers("LOGS")]
+    return len(names) == 2 and all(f"-{policy}-" in name for name in names)
+
+
+def _is_complete(source: Source, outs: tuple[Path, ...]) -> bool:
+    return sorted(content(source, *outs).splitlines()) == source.content.splitlines()
