@@ -26,7 +26,7 @@ from natsconsole.receiver.disk_thread import DiskThread
 from natsconsole.receiver.leases import Leases, StaticPartitions
 from natsconsole.receiver.ledger import Ledger, LedgerError
 from natsconsole.receiver.membership import Membership, MembershipError, Seat
-from natsconsole.receiver.partition_worker import Orders
+from natsconsole.receiver.orders import Orders
 from natsconsole.receiver.patience import patiently
 from natsconsole.receiver.receiver import Receiver
 from natsconsole.receiver.reserve import Reserve

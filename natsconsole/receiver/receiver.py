@@ -36,12 +36,10 @@ from natsconsole.receiver.consumer_settings import (
     why_unusable,
 )
 from natsconsole.receiver.faults import write_fault
-from natsconsole.receiver.partition_worker import (
-    UNUSABLE,
-    CannotAnswerError,
-    Orders,
-    PartitionWorker,
-)
+from natsconsole.receiver.orders import Orders
+from natsconsole.receiver.partition import Partition
+from natsconsole.receiver.partition_answers import CannotAnswerError
+from natsconsole.receiver.partition_worker import UNUSABLE, PartitionWorker
 from natsconsole.receiver.report import Report
 from natsconsole.receiver.room import Room
 from natsconsole.receiver.surroundings import Surroundings
@@ -83,8 +81,11 @@ class Receiver:
         self.problems: Callable[[], Sequence[str]] = tuple
         """More of what the operator must hear of, from whoever looks after the archive."""
         self._workers = [PartitionWorker(number, around, orders) for number in partitions]
-        self._room = Room(around, self._workers)
-        self._report = Report(config, around, orders, self._workers, free_bytes=archive.free_bytes)
+        self._partitions = [worker.partition for worker in self._workers]
+        self._room = Room(around, self._partitions)
+        self._report = Report(
+            config, around, orders, self._partitions, free_bytes=archive.free_bytes
+        )
         self._report.problems = lambda: (self._room.problem, *self.problems())
         around.leases.on_change = self._leases_changed
 
@@ -122,9 +123,7 @@ class Receiver:
         """Return once nothing has been pending for so many seconds."""
         while True:
             now = time.monotonic()
-            quiet = all(
-                worker.is_idle and now - worker.last_busy >= seconds for worker in self._workers
-            )
+            quiet = all(one.is_idle and now - one.last_busy >= seconds for one in self._partitions)
             if quiet:
                 return
             await asyncio.sleep(0.1)
@@ -139,12 +138,12 @@ class Receiver:
         """
         self._orders.policy = policy
         await self._agree()
-        await self._wait_for(self._has_switched)
+        await self._wait_for(lambda worker: self._has_switched(worker.partition))
 
-    def _has_switched(self, worker: PartitionWorker) -> bool:
-        if worker.state in {"waiting", "elsewhere"} or worker.held_since is not None:
+    def _has_switched(self, partition: Partition) -> bool:
+        if partition.state in {"waiting", "elsewhere"} or partition.held_since is not None:
             return True
-        return worker.consumer is not None and worker.consumer.policy == self._orders.policy
+        return partition.consumer is not None and partition.policy == self._orders.policy
 
     async def set_settings(self, request: SettingsRequest) -> None:
         """Edit the consumers of the group while they are pulled from.
@@ -170,7 +169,7 @@ class Receiver:
 
     async def _try(self, settings: ConsumerSettings) -> None:
         """Let the server say of one consumer whether it accepts what all are to have."""
-        consumers = [worker.consumer for worker in self._workers if worker.consumer is not None]
+        consumers = [one.consumer for one in self._partitions if one.consumer is not None]
         if not consumers:
             return
         try:
@@ -200,8 +199,9 @@ class Receiver:
     def rotate_away(self, paths: Sequence[str]) -> None:
         """Close files of silent hosts, those of ours among these paths: retention wants them."""
         for worker in self._workers:
-            ours = [path for path in paths if path in worker.logs.files] if worker.is_ours else []
-            if ours:
+            partition = worker.partition
+            ours = [path for path in paths if path in partition.logs.files]
+            if ours and partition.is_ours:
                 task = asyncio.create_task(worker.rotate_silent(ours))
                 self._rotating.add(task)
                 task.add_done_callback(self._rotating.discard)
@@ -238,13 +238,13 @@ class Receiver:
         _require_delay(request.delay_seconds)
         self._see_arrivals()
         for worker in self._workers:
-            if worker.in_flight.get(request.sequence) is not None:
+            if worker.partition.in_flight.get(request.sequence) is not None:
                 break
         else:
             raise RefusedError(f"message {request.sequence} is not in flight here")
-        if worker.held_since is not None:
+        if worker.partition.held_since is not None:
             raise RefusedError(
-                f"partition {worker.partition} is held ({worker.reason}): message "
+                f"partition {worker.partition.number} is held ({worker.partition.reason}): message "
                 f"{request.sequence} cannot be answered before its lines can be written"
             )
         try:
@@ -254,7 +254,8 @@ class Receiver:
             raise RefusedError(str(error)) from None
         except TimeoutError:
             raise RefusedError(
-                f"message {request.sequence} waits: partition {worker.partition} is {worker.state}"
+                f"message {request.sequence} waits: partition {worker.partition.number} is "
+                f"{worker.partition.state}"
             ) from None
 
     def set_fault(self, fault: Fault) -> None:
@@ -293,12 +294,12 @@ class Receiver:
             )
 
     def _see_arrivals(self) -> None:
-        for worker in self._workers:
-            worker.see_arrivals()
+        for partition in self._partitions:
+            partition.see_arrivals()
 
     def _nudge(self) -> None:
-        for worker in self._workers:
-            worker.nudge()
+        for partition in self._partitions:
+            partition.nudge()
 
 
 def _require_delay(seconds: float) -> None:

@@ -21,19 +21,20 @@ from natsconsole.domain.receivers import (
 from natsconsole.receiver.config import ReceiverConfig
 from natsconsole.receiver.consumer_settings import DEFAULTS, ConsumerSettings
 from natsconsole.receiver.delivery import Delivery
-from natsconsole.receiver.partition_worker import Orders, PartitionWorker
+from natsconsole.receiver.orders import Orders
+from natsconsole.receiver.partition import Partition
 from natsconsole.receiver.surroundings import Surroundings
 
 
 class Report:
-    """Reads the workers; changes nothing."""
+    """Reads the partitions; changes nothing."""
 
     def __init__(
         self,
         config: ReceiverConfig,
         around: Surroundings,
         orders: Orders,
-        workers: Sequence[PartitionWorker],
+        partitions: Sequence[Partition],
         *,
         free_bytes: Callable[[], int],
     ) -> None:
@@ -44,16 +45,18 @@ class Report:
         self._config = config
         self._around = around
         self._orders = orders
-        self._workers = workers
+        self._partitions = partitions
         self._free_bytes = free_bytes
         self._started = time.time()
 
     def status(self, subject: str) -> ReceiverStatus:
         """Return the whole state; ``subject`` is where the control endpoints listen."""
-        workers = self._workers
+        partitions = self._partitions
         self._see_arrivals()
-        held = [worker.held_since for worker in workers if worker.held_since is not None]
-        totals = [worker.logs.totals for worker in workers]
+        held = [
+            partition.held_since for partition in partitions if partition.held_since is not None
+        ]
+        totals = [partition.logs.totals for partition in partitions]
         settings = self.settings()
         state, reason = self._state()
         rule = self._orders.rule
@@ -80,11 +83,11 @@ class Report:
             backoff_seconds=settings.backoff_seconds or (),
             max_deliver=settings.max_deliver or -1,
             max_ack_pending=(settings.max_ack_pending or 0)
-            * sum(worker.is_ours for worker in workers),
-            unacked=sum(len(worker.in_flight) for worker in workers),
-            unwritten=sum(worker.unwritten for worker in workers),
-            held_messages=sum(worker.held_messages for worker in workers),
-            redelivered=sum(worker.redelivered for worker in workers),
+            * sum(partition.is_ours for partition in partitions),
+            unacked=sum(len(partition.in_flight) for partition in partitions),
+            unwritten=sum(partition.unwritten for partition in partitions),
+            held_messages=sum(partition.held_messages for partition in partitions),
+            redelivered=sum(partition.redelivered for partition in partitions),
             written_lines=sum(total.lines for total in totals),
             written_messages=sum(total.messages for total in totals),
             written_bytes=sum(total.bytes for total in totals),
@@ -93,26 +96,33 @@ class Report:
             lost=sum(total.lost for total in totals),
             out_of_order=sum(total.out_of_order for total in totals),
             quarantined=sum(total.quarantined for total in totals),
-            parked_hosts=len({host for worker in workers for host, _ in list(worker.logs.parked)}),
+            parked_hosts=len(
+                {host for partition in partitions for host, _ in list(partition.logs.parked)}
+            ),
             disk_free_bytes=self._free_bytes(),
             alarms=self._alarms(),
             members=self._around.leases.members,
-            partitions=tuple(worker.status() for worker in workers),
+            partitions=tuple(
+                partition.status(self._around.leases.owner_of(partition.number))
+                for partition in partitions
+            ),
         )
 
     def hosts(self, request: HostsRequest) -> HostsReply:
         """Return the named hosts, or one page of all in name order."""
         self._see_arrivals()
-        owners: dict[str, PartitionWorker] = {}
-        for worker in self._workers:
-            owners |= dict.fromkeys((*list(worker.logs.by_host), *list(worker.delivered)), worker)
+        owners: dict[str, Partition] = {}
+        for partition in self._partitions:
+            owners |= dict.fromkeys(
+                (*list(partition.logs.by_host), *list(partition.delivered)), partition
+            )
         if request.hosts is not None:
             names: Sequence[str] = [host for host in request.hosts if host in owners]
         else:
             names = sorted(owners)[request.offset : request.offset + request.limit]
         in_flight: dict[str, list[Delivery]] = {}
-        for worker in self._workers:
-            for delivery in worker.in_flight:
+        for partition in self._partitions:
+            for delivery in partition.in_flight:
                 in_flight.setdefault(delivery.host, []).append(delivery)
         return HostsReply(
             total=len(owners),
@@ -127,9 +137,9 @@ class Report:
         wanted = None if request.hosts is None else set(request.hosts)
         found = sorted(
             (
-                (delivery, worker)
-                for worker in self._workers
-                for delivery in worker.in_flight
+                (delivery, partition)
+                for partition in self._partitions
+                for delivery in partition.in_flight
                 if wanted is None or delivery.host in wanted
             ),
             key=lambda pair: pair[0].sequence,
@@ -138,7 +148,7 @@ class Report:
         return UnackedReply(
             total=len(found),
             now=time.time(),
-            messages=tuple(_unacked(delivery, worker) for delivery, worker in page),
+            messages=tuple(_unacked(delivery, partition) for delivery, partition in page),
         )
 
     def _alarms(self) -> tuple[str, ...]:
@@ -146,12 +156,12 @@ class Report:
         return tuple(sentence for sentence in found if sentence)
 
     def _state(self) -> tuple[ReceiverState, str]:
-        states = {worker.state for worker in self._workers}
+        states = {partition.state for partition in self._partitions}
         troubled = sorted(
-            (worker for worker in self._workers if worker.reason),
-            key=lambda worker: worker.state != "held",
+            (partition for partition in self._partitions if partition.reason),
+            key=lambda partition: partition.state != "held",
         )
-        reason = f"partition {troubled[0].partition}: {troubled[0].reason}" if troubled else ""
+        reason = f"partition {troubled[0].number}: {troubled[0].reason}" if troubled else ""
         if self._orders.draining:
             return "draining", reason
         if "held" in states:
@@ -167,7 +177,9 @@ class Report:
 
     def settings(self) -> ConsumerSettings:
         """Return the consumers' settings as they are now."""
-        consumers = [worker.consumer for worker in self._workers if worker.consumer is not None]
+        consumers = [
+            partition.consumer for partition in self._partitions if partition.consumer is not None
+        ]
         if not consumers:
             return DEFAULTS
         first = consumers[0]
@@ -179,27 +191,27 @@ class Report:
         )
 
     def _see_arrivals(self) -> None:
-        for worker in self._workers:
-            worker.see_arrivals()
+        for partition in self._partitions:
+            partition.see_arrivals()
 
 
-def _host_status(host: str, worker: PartitionWorker, in_flight: Sequence[Delivery]) -> HostStatus:
-    entries = worker.logs.of_host(host)
+def _host_status(host: str, partition: Partition, in_flight: Sequence[Delivery]) -> HostStatus:
+    entries = partition.logs.of_host(host)
     written = max((entry.mark for entry in entries), default=0)
     messages = sum(entry.messages for entry in entries)
     quarantined = sum(entry.quarantined for entry in entries)
-    reason = worker.held_logs.reason_of(host)
+    reason = partition.held_logs.reason_of(host)
     return HostStatus(
         host=host,
-        partition=worker.partition,
-        delivered=max(written, worker.delivered.get(host, 0)),
+        partition=partition.number,
+        delivered=max(written, partition.delivered.get(host, 0)),
         written=written,
         written_lines=sum(entry.lines for entry in entries),
         written_messages=messages,
         acked=messages + quarantined - sum(item.written for item in in_flight),
         unacked=len(in_flight),
         redelivered=sum(item.deliveries > 1 for item in in_flight),
-        held=worker.held_since is not None or bool(reason),
+        held=partition.held_since is not None or bool(reason),
         reason=reason,
         parked_from=min((entry.parked_from for entry in entries if entry.parked_from), default=0),
         suppressed=sum(entry.suppressed for entry in entries),
@@ -212,13 +224,13 @@ def _host_status(host: str, worker: PartitionWorker, in_flight: Sequence[Deliver
     )
 
 
-def _unacked(delivery: Delivery, worker: PartitionWorker) -> UnackedMessage:
+def _unacked(delivery: Delivery, partition: Partition) -> UnackedMessage:
     return UnackedMessage(
         sequence=delivery.sequence,
         host=delivery.host,
-        partition=worker.partition,
+        partition=partition.number,
         deliveries=delivery.deliveries,
         age=time.monotonic() - delivery.received,
-        remaining=worker.wait_of(delivery),
+        remaining=partition.wait_of(delivery),
         written=delivery.written,
     )

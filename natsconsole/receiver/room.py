@@ -17,7 +17,7 @@ from msgspec import MsgspecError
 
 from natsconsole.gateway.jetstream import ApiError, ConsumerInfo, JetStream, StreamInfo
 from natsconsole.gateway.key_value import KeyValueError
-from natsconsole.receiver.partition_worker import PartitionWorker
+from natsconsole.receiver.partition import Partition
 from natsconsole.receiver.surroundings import Surroundings
 from shipper.connection import ConnectionProblem
 
@@ -36,14 +36,14 @@ OLD_SHARE = 0.5
 class Room:
     """Watches one stream for one receiver."""
 
-    def __init__(self, around: Surroundings, workers: Sequence[PartitionWorker]) -> None:
+    def __init__(self, around: Surroundings, partitions: Sequence[Partition]) -> None:
         self.problem = ""
         """What endangers unread messages now, in plain words."""
         self._is_full = False
         self.purged = 0
         """Messages removed by us since the start."""
         self._around = around
-        self._workers = workers
+        self._partitions = partitions
 
     async def run(self) -> None:
         """Look now and then, until cancelled."""
@@ -93,11 +93,11 @@ class Room:
         if not max_age:
             return ""
         oldest = 0.0
-        for worker in self._workers:
-            if worker.is_ours:
-                first = worker.first_unread
-                parked = [worker.logs.logs[key].parked_from for key in worker.logs.parked]
-                oldest = max(oldest, await self._age(worker.partition, min([first, *parked])))
+        for partition in self._partitions:
+            if partition.is_ours:
+                first = partition.first_unread
+                parked = partition.parked_from
+                oldest = max(oldest, await self._age(partition.number, min([first, *parked])))
         if oldest < OLD_SHARE * max_age:
             return ""
         return (

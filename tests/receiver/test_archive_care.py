@@ -136,7 +136,7 @@ async def test_a_partition_that_is_not_ours_is_not_rotated(
     async with running(nats_server, receiver_config(out)) as receiver:
         await source.publish_lines(5)
         await until(lambda: receiver.status("").written_lines == 5)
-        (worker,) = [one for one in receiver._workers if one.logs.files]
+        (worker,) = [one for one in receiver._workers if one.partition.logs.files]
         receiver._around.committer.is_held = lambda _: False
         await worker.rotate_silent(["web1/app.log"])
         assert (out / "web1/app.log").read_bytes() == source.content

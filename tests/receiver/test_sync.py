@@ -325,10 +325,10 @@ async def test_the_lock_is_kept_until_the_disk_is_done(
     async with running(nats_server, receiver_config(out)) as receiver:
         await source.publish_lines(5)
         await until(slow.waiting.is_set, within=10)
-        (worker,) = [one for one in receiver._workers if one.unwritten]
-        path = receiver._around.lock_path(worker.partition)
+        (partition,) = [one for one in receiver._partitions if one.unwritten]
+        path = receiver._around.lock_path(partition.number)
         receiver.drain()
-        await until(lambda: worker._pull is None, why="the worker is on its way out")
+        await until(lambda: partition.pull is None, why="the worker is on its way out")
         taken = PartitionLock.take(path)
         assert taken is None, "the lock was let go with bytes on their way to the disk"
         slow.open.set()
