@@ -55,6 +55,11 @@ def parked_hosts(receiver: Receiver) -> int:
     return receiver.status("").parked_hosts
 
 
+async def until_noticed(receiver: Receiver) -> None:
+    """Wait until no backfill has in memory what the stream has dropped."""
+    await until(lambda: any("has dropped" in one for one in receiver.status("").alarms))
+
+
 def see_account(receiver: Receiver, *, lost: int = 0) -> None:
     status = receiver.status("")
     assert (status.lost, status.doubled, status.out_of_order) == (lost, 0, 0)
@@ -161,6 +166,7 @@ async def test_dropped_from_the_stream_meanwhile(
     config = receiver_config(tmp_path / "out", settings=FEW)
     async with parked(nats_server, config, source) as (receiver, heal):
         await connection.request(f"{API_PREFIX}.STREAM.PURGE.LOGS", b'{"seq":11}')
+        await until_noticed(receiver)
         source.content = b"".join(source.content.splitlines(keepends=True)[10:])
         heal()
         await source.publish_lines(5)
@@ -179,6 +185,7 @@ async def test_all_dropped_from_the_stream(
     config = receiver_config(tmp_path / "out", settings=FEW)
     async with parked(nats_server, config, source) as (receiver, heal):
         await connection.request(f"{API_PREFIX}.STREAM.PURGE.LOGS")
+        await until_noticed(receiver)
         source.content = b""
         heal()
         await until(lambda: parked_hosts(receiver) == 0)
