@@ -25,10 +25,9 @@ def with_landmark(before: Sequence[Landmark], newest: Landmark) -> tuple[Landmar
     Some sixty stay of a thousand million messages; the oldest always does.
     """
     older = [one for one in before if one.sequence < newest.sequence]
-    kept = [newest]
-    for place in range(len(older) - 1, -1, -1):
-        is_oldest = place == 0
-        reach = 2 * max(1, newest.sequence - kept[-1].sequence)
-        if is_oldest or newest.sequence - older[place - 1].sequence > reach:
+    kept = [newest, *older[-1:]]
+    for place in range(len(older) - 2, -1, -1):
+        reach = 2 * (newest.sequence - kept[-1].sequence)
+        if place == 0 or newest.sequence - older[place - 1].sequence > reach:
             kept.append(older[place])
     return tuple(reversed(kept))

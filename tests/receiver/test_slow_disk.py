@@ -20,7 +20,7 @@ from tests.support.pipeline import QUICK, Source, make_stream, receiver_config
 from tests.support.waiting import until
 
 
-@pytest.mark.parametrize("seconds", [3.0, 8.0])
+@pytest.mark.parametrize("seconds", [pytest.param(3.0, marks=pytest.mark.long), 8.0])
 async def test_a_sync_longer_than_ack_wait_and_lease(
     nats_server: NatsServer,
     connection: Connection,
