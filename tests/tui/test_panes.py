@@ -12,7 +12,6 @@ from natsconsole.domain.lines import LogLine
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.tui.home import page_feed
 from natsconsole.tui.home.line_view import LineView
-from natsconsole.tui.home.line_window import CAPACITY
 from natsconsole.tui.home.pane_grid import grid_of
 from natsconsole.tui.settings import Settings
 from screenshots.demo_data import NOW, lines_of
@@ -126,8 +125,17 @@ async def test_pause_counts_what_waits_and_follow_shows_it() -> None:
         await it.shows("fresh")
 
 
-async def test_scrolling_goes_back_to_the_beginning_and_keeps_memory_bounded() -> None:
-    async with console(long_log()) as it:
+@pytest.fixture
+def small_window(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A pane that keeps fewer lines: the same pages are loaded and dropped, sooner."""
+    monkeypatch.setattr(LineView, "capacity", 1000)
+    return 1000
+
+
+async def test_scrolling_goes_back_to_the_beginning_and_keeps_memory_bounded(
+    small_window: int,
+) -> None:
+    async with console(long_log(number=4_000)) as it:
         view = view_of(it)
         await it.press("tab")
         seen = view.window.first_key[0]
@@ -136,7 +144,7 @@ async def test_scrolling_goes_back_to_the_beginning_and_keeps_memory_bounded() -
                 view.action_rows_page_up()
             await it.pilot.pause()
             assert view.window.first_key[0] <= seen
-            assert len(view.window) <= CAPACITY
+            assert len(view.window) <= small_window
             seen = view.window.first_key[0]
         assert texts(view)[0] == "line 0"
         assert not view.window.at_end
@@ -144,8 +152,8 @@ async def test_scrolling_goes_back_to_the_beginning_and_keeps_memory_bounded() -
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-async def test_scrolling_down_again_reaches_the_newest_and_follows() -> None:
-    async with console(long_log(number=6_000)) as it:
+async def test_scrolling_down_again_reaches_the_newest_and_follows(small_window: int) -> None:
+    async with console(long_log(number=2_500)) as it:
         view = view_of(it)
         await it.press("tab", "g")
         await until(it.pilot, lambda: view.window.at_start)
@@ -154,7 +162,7 @@ async def test_scrolling_down_again_reaches_the_newest_and_follows() -> None:
                 view.action_rows_page_down()
             await it.pilot.pause()
         numbers = [int(text.split()[1]) for text in texts(view)]
-        assert numbers == list(range(numbers[0], 6_000))
+        assert numbers == list(range(numbers[0], 2_500))
 
 
 async def test_the_first_key_goes_to_the_stream_s_oldest_line_and_the_last_follows() -> None:

@@ -54,6 +54,8 @@ class LineView(VirtualRows):
     """The lines of a pane. It follows the newest until the user goes up."""
 
     BINDINGS = bindings("rows", "lines")
+    capacity = CAPACITY
+    """Lines kept at most; beyond, those far from what is shown are dropped, and read again."""
 
     @dataclass
     class Moved(Message):
@@ -87,7 +89,7 @@ class LineView(VirtualRows):
         repaint_seconds: float = PACES["normal"].lines,
     ) -> None:
         super().__init__(id=id)
-        self.window = LineWindow()
+        self.window = LineWindow(self.capacity)
         self.generation = 0
         """Changes when the lines are no longer those that were asked about."""
         self.newest = 0
@@ -119,7 +121,7 @@ class LineView(VirtualRows):
 
     def clear(self) -> None:
         """Forget all lines, for another host's."""
-        self._replace(LineWindow())
+        self._replace(LineWindow(self.capacity))
         self.newest = 0
         self.set_reactive(LineView.marks, HostMarks())
         self.side = 0
@@ -137,7 +139,7 @@ class LineView(VirtualRows):
         if not lines:
             return
         if self._rejoins and not after:
-            self._replace(LineWindow())
+            self._replace(LineWindow(self.capacity))
         self.newest = max(self.newest, lines[-1].sequence)
         if self.window.at_end and not self.follows and self.window.room < len(lines):
             self.window.at_end = False  # what is shown must not go for what is not
@@ -169,7 +171,7 @@ class LineView(VirtualRows):
         """Take lines behind the last one; none says that the stream has none."""
         behind = self.window.last_key
         fresh = [line for line in lines if (line.sequence, line.index) > behind]
-        added, dropped = self.window.append(fresh[: CAPACITY // 2])
+        added, dropped = self.window.append(fresh[: self.capacity // 2])
         self._shift(-dropped)
         if not added:
             self.window.at_end = True
@@ -180,9 +182,9 @@ class LineView(VirtualRows):
     def land(self, lines: Sequence[LogLine], target: Key, *, is_start: bool) -> None:
         """Show these lines instead, the cursor on the target in the upper part of the page."""
         at = next((at for at, line in enumerate(lines) if (line.sequence, line.index) >= target), 0)
-        first = max(0, at - CAPACITY // 2)
-        window = LineWindow()
-        window.append(lines[first : at + CAPACITY // 2])
+        first = max(0, at - self.capacity // 2)
+        window = LineWindow(self.capacity)
+        window.append(lines[first : at + self.capacity // 2])
         window.at_start, window.at_end = is_start and not first, False
         self._replace(window)
         self.set_reactive(LineView.follows, False)
