@@ -6,13 +6,16 @@ import asyncio
 
 import click
 
-from natsconsole.cli.failures import failures_as_one_line
+from natsconsole.cli.failures import Failure, failures_as_one_line
 from natsconsole.cli.quantities import Duration, Size
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.log_stream import LogStream, StreamPlan, apply, plan
 from shipper.connection import Connection
 from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
+
+OLDEST_SERVER = (2, 12, 0)
+"""The first whose ``partition`` takes a subject of any number of tokens."""
 
 
 @click.command()
@@ -63,6 +66,11 @@ def setup(
 
 async def _setup(options: ConnectionOptions, spec: LogStream, *, apply_it: bool) -> None:
     async with Connection(options) as connection:
+        if connection.server_version_tuple < OLDEST_SERVER:
+            raise Failure(
+                f"nats-server {connection.server_version} cannot partition by a whole subject: "
+                "setup needs 2.12 or later"
+            )
         jetstream = JetStream(connection)
         plans = await plan(jetstream, spec)
         for each in plans:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from natsconsole.gateway.jetstream import JetStream
 from shipper.connection import Connection
+from tests.support.fake_nats import FakeNats
 from tests.support.nats_server import NatsServer
 from tests.support.programs import run
 
@@ -34,3 +35,11 @@ async def test_creates_updates_and_then_does_nothing(
     info = await JetStream(connection).stream_info("LOGS")
     assert info.config["discard"] == "new"
     assert info.config["subject_transform"]["dest"] == "logs.{{partition(4)}}.>"
+
+
+async def test_a_server_that_is_too_old_is_named() -> None:
+    async with FakeNats(version="2.11.4", server_name="old") as server:
+        code, _, errors = await run("natsconsole", "setup", "-s", server.url)
+    assert code == 2
+    assert "nats-server 2.11.4" in errors
+    assert "2.12 or later" in errors
