@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from shipper.batches import SMALLEST_BATCH, Batch, batch_limit
@@ -20,6 +21,7 @@ from shipper.publisher import BatchTooLargeError, Publisher
 from shipper.reader import BATCHES_AHEAD, Following, News, Reader
 from shipper.source_log import SourceLog
 
+_GATHER_SECONDS = 0.01
 STOP_SECONDS = 3.0
 """How long acknowledgements are awaited at the end."""
 
@@ -75,7 +77,6 @@ class Agent:
     async def _ship(self, disk: ThreadPoolExecutor, publishing: asyncio.TaskGroup) -> None:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
-            self._awake.clear()
             harvest = await loop.run_in_executor(disk, self._reader.turn, self._take_news())
             for log, batch in harvest.batches:
                 self._dispatch(log, batch, publishing)
@@ -83,7 +84,29 @@ class Agent:
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, harvest.next_turn - time.monotonic())):
-                    await self._awake.wait()
+                    with self._bell():
+                        await self._awake.wait()
+            self._awake.clear()
+
+    @contextlib.contextmanager
+    def _bell(self) -> Iterator[None]:
+        """Wake when a file changed."""
+        bell = self._reader.bell
+        if bell < 0:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+
+        def ring() -> None:
+            loop.remove_reader(bell)
+            # Under a steady stream of changes a turn for each would be most of the work.
+            loop.call_later(_GATHER_SECONDS, self._awake.set)
+
+        loop.add_reader(bell, ring)
+        try:
+            yield
+        finally:
+            loop.remove_reader(bell)
 
     def _take_news(self) -> News:
         news, self._news = self._news, News()

@@ -124,6 +124,14 @@ class Checkpoint:
                 self._database.execute("ROLLBACK")
             raise
 
+    def forget(self, path: Path) -> None:
+        """Remove a record.
+
+        Raises:
+            sqlite3.Error: that could not be written.
+        """
+        self._database.execute("DELETE FROM log WHERE path = ?", (os.fsencode(path),))
+
     def close(self) -> None:
         """Close the database and let another process have it."""
         with contextlib.suppress(sqlite3.Error):

@@ -771,7 +771,6 @@ def test_no_secret_is_shown() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "tls://u:hidden@a",
         "ws://u:hidden@a",
         "nats://u:hidden@",
         "nats://u:hidden@a:99999",
