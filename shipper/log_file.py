@@ -149,6 +149,15 @@ class LogFile:
         self.advance(batch)
         return batch
 
+    def is_rewritten(self) -> bool:
+        """Tell whether what was read is not there any more.
+
+        Raises:
+            OSError: the file system fails.
+        """
+        marker = os.pread(self.file, len(self._marker), self.read - len(self._marker))
+        return marker != self._marker or not self._begins_as_before()
+
     def advance(self, batch: Batch) -> None:
         """Count a batch as read."""
         if self.read < HEAD_BYTES:

@@ -132,7 +132,11 @@ class SourceLog:
         newest = self._files[-1] if self._files else None
         is_same = newest and status and newest.key == (status.st_dev, status.st_ino)
         if newest and status and is_same:
+            is_touched = status.st_mtime_ns != newest.modified_ns
             newest.measure(status, now)
+            if is_touched and not newest.unread and newest.is_rewritten():
+                self._start_over(newest)
+                return True
             if not newest.unread and len(self._files) == 1:
                 return False
         for file in self._files[:-1] if is_same else self._files:
