@@ -133,6 +133,10 @@ class SourceLog:
         is_same = newest and status and newest.key == (status.st_dev, status.st_ino)
         if newest and status and is_same:
             is_touched = status.st_mtime_ns != newest.modified_ns
+            if is_touched and not newest.read:
+                # Nothing was read by which to tell that it was written, copied and truncated.
+                place = len(self._files) - 1
+                self._insert_younger(Newest(newest.modified_ns, None), place)
             newest.measure(status, now)
             if is_touched and not newest.unread and newest.is_rewritten():
                 self._start_over(newest)
@@ -322,6 +326,14 @@ class SourceLog:
             self._append(LogFile(file))
             self._look_again_at = 0.0
 
+    def _insert_younger(self, newest: Newest, place: int) -> None:
+        """Read what was rotated away since ``newest`` before the file at ``place``."""
+        for opened in map(LogFile, self._chain.open_younger(newest)):
+            self._claims.take(opened.key, self.place.path)
+            self._files.insert(place, opened)
+            self.is_dirty = True
+            place += 1
+
     def _append(self, file: LogFile) -> None:
         self._claims.take(file.key, self.place.path)
         self._files.append(file)
@@ -353,6 +365,8 @@ class SourceLog:
         file.continue_in_copy(copy)
         self._claims.take(file.key, self.place.path)
         self._files.insert(place + 1, successor)
+        # It may have been copied and truncated more than once since we looked.
+        self._insert_younger(Newest(file.modified_ns, file.key), place + 1)
         if seen > file.size:
             logger.warning(
                 "%s was truncated; its copy is read to the end, and what was written after the "
@@ -377,6 +391,10 @@ class SourceLog:
                 self._keep_retired(position)
                 continue
             is_newest = position is record.files[-1]
+            if is_newest and not position.offset and not record.flights:
+                # As above: it may have been written, copied and truncated while we were stopped.
+                self._newest = Newest(position.modified_ns, None)
+                continue
             file = self._chain.open_again(position)
             if file is None and is_newest:
                 file = self._chain.open_copy(position)
