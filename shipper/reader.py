@@ -150,6 +150,7 @@ class Reader:
         self._restless: dict[SourceLog, None] = {}
         self._starved: dict[SourceLog, None] = {}
         """Logs for whose lines there was no room, the longest waiting first."""
+        self._hosts: frozenset[str] = frozenset()
         self._scans = 0
         self._scanned_ns = 0
         self._turns = 0
@@ -164,6 +165,11 @@ class Reader:
     def log_count(self) -> int:
         """How many logs are followed."""
         return len(self._logs)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Whose logs are followed. Made anew only when a host is added, so any thread may ask."""
+        return self._hosts
 
     @property
     def bell(self) -> int:
@@ -416,6 +422,8 @@ class Reader:
         else:
             self._problems.ended(path)
             self._logs[path] = log
+            if place.host not in self._hosts:
+                self._hosts |= {place.host}
             self._gone.pop(path, None)
             self._names[place.host, place.name] = path
             self._hear_of(log)

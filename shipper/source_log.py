@@ -386,16 +386,22 @@ class SourceLog:
 
     def _resume(self, record: LogRecord) -> None:
         """Find the files that were being read, whatever they are called now."""
+        flights = {flight.source.file: flight for flight in reversed(record.flights)}
+        known: list[Position] = []
         for position in record.files:
             if position.is_retired:
                 self._keep_retired(position)
-                continue
-            is_newest = position is record.files[-1]
-            if is_newest and not position.offset and not record.flights:
-                # As above: it may have been written, copied and truncated while we were stopped.
+            elif position.offset or position.identity in flights:
+                known.append(position)
+            elif not known and self._newest is None:
+                # Nothing was read by which to tell that it is the same file: its inode may be
+                # used again, or it was written, copied and truncated while we were stopped.
                 self._newest = Newest(position.modified_ns, None)
-                continue
+        for position in known:
+            is_newest = position is known[-1]
             file = self._chain.open_again(position)
+            if file is not None and not position.offset:
+                file = _if_it_holds(file, flights[position.identity])
             if file is None and is_newest:
                 file = self._chain.open_copy(position)
             if file is not None:
@@ -440,3 +446,12 @@ class SourceLog:
             file = self._file(identity)
             if file is not None:
                 self._start_over(file)
+
+
+def _if_it_holds(file: int, flight: Flight) -> int | None:
+    """Return an open file if it holds what was read at its start, else close it."""
+    source = flight.source
+    if digest_of(os.pread(file, source.end - source.start, source.start)) == flight.digest:
+        return file
+    os.close(file)
+    return None

@@ -111,7 +111,7 @@ def test_t28_two_thousand_files_and_two_thousand_more(tmp_path: Path, state: Pat
 def test_t29_a_limit_of_descriptors_is_said_and_lifted(tmp_path: Path, state: Path) -> None:
     for number in range(300):
         append(tmp_path / "h" / f"{number}.log", b"%d\n" % number)
-    used = len(os.listdir("/proc/self/fd"))
+    used = len(list(Path("/proc/self/fd").iterdir()))
     with reading(state, tmp_path / "h" / "*.log") as reads:
         with descriptors_at_most(used + 200):
             reads.until(lambda: any("too many open files" in s for s in reads.problems.sentences))
