@@ -244,9 +244,11 @@ async def _ship_files(
         agent = Agent(connection, checkpoint, following, prefix=prefix)
         _stop_on_signals(agent.stop)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, agent.rescan)
-        async with _monitored(metrics, agent, connection):
-            async with _connected(connection, wait=following.reading.once):
-                await _run_as_service(agent)
+        async with (
+            _monitored(metrics, agent, connection),
+            _connected(connection, wait=following.reading.once),
+        ):
+            await _run_as_service(agent)
     return PROBLEM if following.reading.once and agent.failures else FINE
 
 

@@ -27,7 +27,7 @@ STREAM_FULL = 10077
 STORAGE_FULL = 10023
 QUEUE_FULL = 10167
 
-_DUPLICATE = b'"duplicate":true'
+_DUPLICATE = b'"duplicate"'
 _WAITING = "the lines wait in their files"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from shipper.batches import MAX_BATCH, Batch, digest_of
@@ -131,18 +132,8 @@ class SourceLog:
         self._is_path_there = status is not None
         newest = self._files[-1] if self._files else None
         is_same = newest and status and newest.key == (status.st_dev, status.st_ino)
-        if newest and status and is_same:
-            is_touched = status.st_mtime_ns != newest.modified_ns
-            if is_touched and not newest.read:
-                # Nothing was read by which to tell that it was written, copied and truncated.
-                place = len(self._files) - 1
-                self._insert_younger(Newest(newest.modified_ns, None), place)
-            newest.measure(status, now)
-            if is_touched and not newest.unread and newest.is_rewritten():
-                self._start_over(newest)
-                return True
-            if not newest.unread and len(self._files) == 1:
-                return False
+        if newest and status and is_same and self._is_quiet(newest, status, now):
+            return False
         for file in self._files[:-1] if is_same else self._files:
             file.measure(os.fstat(file.file), now)
         if status and not is_same and now >= self._look_again_at:
@@ -153,6 +144,18 @@ class SourceLog:
                 self._start_over(file)
         self._retire_quiet(now)
         return True
+
+    def _is_quiet(self, newest: LogFile, status: os.stat_result, now: float) -> bool:
+        """Measure the newest file; return whether there is nothing to do about any."""
+        is_touched = status.st_mtime_ns != newest.modified_ns
+        if is_touched and not newest.read:
+            # Nothing was read by which to tell that it was written, copied and truncated.
+            self._insert_younger(Newest(newest.modified_ns, None), len(self._files) - 1)
+        newest.measure(status, now)
+        if is_touched and not newest.unread and newest.is_rewritten():
+            self._start_over(newest)
+            return False
+        return not newest.unread and len(self._files) == 1
 
     def next_batch(self, limit: int, now: float, *, only_full: bool = False) -> Batch | None:
         """Read the next message, oldest file first; None where there is none yet.
@@ -387,16 +390,7 @@ class SourceLog:
     def _resume(self, record: LogRecord) -> None:
         """Find the files that were being read, whatever they are called now."""
         flights = {flight.source.file: flight for flight in reversed(record.flights)}
-        known: list[Position] = []
-        for position in record.files:
-            if position.is_retired:
-                self._keep_retired(position)
-            elif position.offset or position.identity in flights:
-                known.append(position)
-            elif not known and self._newest is None:
-                # Nothing was read by which to tell that it is the same file: its inode may be
-                # used again, or it was written, copied and truncated while we were stopped.
-                self._newest = Newest(position.modified_ns, None)
+        known = self._known_positions(record, flights.keys())
         for position in known:
             is_newest = position is known[-1]
             file = self._chain.open_again(position)
@@ -416,6 +410,20 @@ class SourceLog:
         if record.files and not self._files and self._newest is None:
             self._newest = Newest(record.files[-1].modified_ns, None)
         self._resume_flights(record.flights)
+
+    def _known_positions(self, record: LogRecord, in_flight: Collection[str]) -> list[Position]:
+        """Return the positions by which files can be known; keep the retired ones."""
+        known: list[Position] = []
+        for position in record.files:
+            if position.is_retired:
+                self._keep_retired(position)
+            elif position.offset or position.identity in in_flight:
+                known.append(position)
+            elif not known and self._newest is None:
+                # Nothing was read by which to tell that it is the same file: its inode may be
+                # used again, or it was written, copied and truncated while we were stopped.
+                self._newest = Newest(position.modified_ns, None)
+        return known
 
     def _resume_flights(self, flights: tuple[Flight, ...]) -> None:
         changed = set()
