@@ -174,6 +174,6 @@ class Publisher:
         if refusal is None:
             self._figures.acks += 1
             self._figures.bytes += len(batch.payload)
-            self._figures.lines += batch.payload.count(b"\n")
+            self._figures.lines += batch.lines
             self._figures.duplicates += _DUPLICATE in reply.data
         return refusal

@@ -34,9 +34,9 @@ from shipper.rotation import base_names
 from shipper.source_log import Reading, SourceLog
 from shipper.wire import BadHostError
 
-BYTES_IN_HAND = 16 << 20
+BYTES_IN_HAND = 24 << 20
 """Bytes read and not acknowledged, over all logs."""
-BATCHES_AHEAD = 8
+BATCHES_AHEAD = 24
 """Batches of one log recorded in advance, so that a busy log does not wait for each sync."""
 POLL_SECONDS = (0.05, 0.5)
 """How often files are looked at of which nothing is heard or something is due."""
