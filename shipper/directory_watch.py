@@ -6,6 +6,7 @@ and its caller looks itself.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -102,6 +103,11 @@ class DirectoryWatch:
                 break
             self._take(data, changes)
         return changes
+
+    def give_back(self) -> None:
+        """Return memory that is not used any more to the system, where its library can do that."""
+        with contextlib.suppress(AttributeError):
+            self._libc.malloc_trim(0)
 
     def close(self) -> None:
         """Watch nothing more."""

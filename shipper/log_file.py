@@ -145,7 +145,9 @@ class LogFile:
             line=self.lines,
             split=place.split,
         )
-        batch = Batch(source=source, payload=payload, digest=digest_of(payload), lines=payload.count(b"\n"))
+        batch = Batch(
+            source=source, payload=payload, digest=digest_of(payload), lines=payload.count(b"\n")
+        )
         self.advance(batch)
         return batch
 

@@ -382,6 +382,8 @@ class Reader:
                 since_ns=self._scanned_ns - _CLOCK_STEP_NS if self._scans else None,
             )
             self._add(path, found.logs[path], beginning)
+        if not self._scans:
+            self._watch.give_back()
         self._scans += 1
         self._scanned_ns = begun_ns
         self._say_unheard()
@@ -422,6 +424,8 @@ class Reader:
         else:
             self._problems.ended(path)
             self._logs[path] = log
+            # What it says is the log's own from now on; of ten thousand it is megabytes.
+            self._records.pop(path, None)
             if place.host not in self._hosts:
                 self._hosts |= {place.host}
             self._gone.pop(path, None)

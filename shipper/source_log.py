@@ -439,7 +439,9 @@ class SourceLog:
                 changed.add(source.file)
                 lost += source.end - source.start
                 continue
-            batch = Batch(source=source, payload=payload, digest=flight.digest, lines=payload.count(b"\n"))
+            batch = Batch(
+                source=source, payload=payload, digest=flight.digest, lines=payload.count(b"\n")
+            )
             file.advance(batch)
             self.in_hand.append(batch)
         if lost:
