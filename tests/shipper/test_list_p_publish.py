@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC240, S607, SIM117 - test files; unshare and nsenter are where the system has them
+# ruff: noqa: SIM117 - test files; unshare and nsenter are where the system has them
 """What can happen between a batch and its acknowledgement: nothing may be lost, doubled, reordered.
 
 The network fails by a proxy, the server for real. `test_publisher.py` has the answers one by one.
