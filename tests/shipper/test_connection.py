@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import nats.micro
-import nkeys  # type: ignore[import-untyped]
+import nkeys
 import pytest
 
 from shipper.connection import (

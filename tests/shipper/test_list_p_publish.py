@@ -28,7 +28,8 @@ LINES = b"".join(b"line %06d %s\n" % (number, b"." * 80) for number in range(20_
 PERMISSIONS = """
 accounts {{
   A {{ jetstream: enabled, users: [
-    {{user: ship, password: s, permissions: {{publish: {{{publish}}}, subscribe: {{{subscribe}}}}}}},
+    {{user: ship, password: s,
+      permissions: {{publish: {{{publish}}}, subscribe: {{{subscribe}}}}}}},
     {{user: admin, password: a}}
   ]}}
 }}

@@ -83,7 +83,8 @@ def test_a_mistake_is_named_with_its_mend(tmp_path: Path, text: str, said: str) 
 async def test_a_bad_configuration_is_exit_2(tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     path.write_text("linger = 'soon'\n[[files]]\npaths = 'x'\n")
-    for arguments in (["--config", path], ["--config", tmp_path / "none"], []):
+    cases: list[list[str | Path]] = [["--config", path], ["--config", tmp_path / "none"], []]
+    for arguments in cases:
         code, out, said = await run("shipper", *arguments)
         assert (code, out, "Traceback" in said) == (2, "", False)
 
@@ -148,7 +149,8 @@ async def test_systemd_hears_of_it(
 
         asyncio.get_running_loop().add_reader(manager, take)
         environment = {"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "300000"}
-        arguments = ["-s", nats_server.url, "--host", "a", "--state", tmp_path / "state"]
+        state = tmp_path / "state"
+        arguments: list[str | Path] = ["-s", nats_server.url, "--host", "a", "--state", state]
         program = await Program("shipper", log, *arguments, env=environment).start()
         await until(lambda: heard.count(b"WATCHDOG=1") > 1 and b"READY=1" in heard)
         await program.terminate()
