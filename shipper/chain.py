@@ -116,9 +116,16 @@ class Chain:
         directory = resolved(self._place.path).parent
         return {entry.inode for entry in self._entries(directory, lambda _: True)}
 
-    def open_copy(self, position: Position) -> int | None:
-        """Open the copy that was made of a file before it was truncated, if there is one."""
-        if not position.offset:
+    def open_copy(
+        self, position: Position, is_it: Callable[[int], bool] | None = None
+    ) -> int | None:
+        """Open the copy that was made of a file before it was truncated, if there is one.
+
+        Args:
+            position: how far the file was read; its content must be the copy's, too.
+            is_it: tells whether an open file is the copy of a file of which nothing was read.
+        """
+        if not position.offset and is_it is None:
             return None
         for entry in self._copies(position):
             if entry.size < position.offset or self._claims.is_taken(entry.key):
@@ -126,7 +133,7 @@ class Chain:
             file = self._try_open(entry)
             if file is None:
                 continue
-            if holds(file, position):
+            if holds(file, position) and (position.offset or is_it is None or is_it(file)):
                 return file
             os.close(file)
         return None

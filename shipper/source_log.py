@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import partial
 
 from shipper.batches import MAX_BATCH, Batch, digest_of
 from shipper.chain import PLAIN, Beginning, Chain, Newest
@@ -394,10 +395,13 @@ class SourceLog:
         for position in known:
             is_newest = position is known[-1]
             file = self._chain.open_again(position)
-            if file is not None and not position.offset:
-                file = _if_it_holds(file, flights[position.identity])
+            flight = None if position.offset else flights[position.identity]
+            if file is not None and flight is not None and not _holds_flight(file, flight):
+                os.close(file)
+                file = None
             if file is None and is_newest:
-                file = self._chain.open_copy(position)
+                is_it = None if flight is None else partial(_holds_flight, flight=flight)
+                file = self._chain.open_copy(position, is_it)
             if file is not None:
                 self._append(LogFile(file, position))
             elif is_newest:
@@ -458,10 +462,7 @@ class SourceLog:
                 self._start_over(file)
 
 
-def _if_it_holds(file: int, flight: Flight) -> int | None:
-    """Return an open file if it holds what was read at its start, else close it."""
+def _holds_flight(file: int, flight: Flight) -> bool:
+    """Tell whether an open file holds what was read, and perhaps sent, before the restart."""
     source = flight.source
-    if digest_of(os.pread(file, source.end - source.start, source.start)) == flight.digest:
-        return file
-    os.close(file)
-    return None
+    return digest_of(os.pread(file, source.end - source.start, source.start)) == flight.digest

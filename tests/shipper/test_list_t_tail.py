@@ -188,6 +188,19 @@ def test_t07_truncation_with_no_copy_is_counted_too(log: Path) -> None:
     assert reader.log.lost_bytes == len(b"never read\n")
 
 
+def test_t07_the_first_range_of_a_file_that_was_copied_goes_out_as_it_was(log: Path) -> None:
+    reader = LogReader(log)
+    first = reader.log.next_batch(1 << 16, 1e12)
+    assert first is not None
+    append(log, b"two\n")
+    copy_truncate(log)
+    append(log, b"three\n")
+    again = reader.restart()
+    assert again.log.in_hand == [first]
+    again.log.acknowledge(first)
+    assert drained(again) == b"two\nthree\n"
+
+
 @pytest.mark.parametrize("is_stopped", [False, True])
 def test_t08_t09_truncated_and_grown_past_the_position(log: Path, is_stopped: bool) -> None:
     reader = LogReader(log)
