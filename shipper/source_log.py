@@ -135,10 +135,13 @@ class SourceLog:
         is_same = newest and status and newest.key == (status.st_dev, status.st_ino)
         if newest and status and is_same and self._is_quiet(newest, status, now):
             return False
+        known_ns = newest.modified_ns if newest else 0
         for file in self._files[:-1] if is_same else self._files:
             file.measure(os.fstat(file.file), now)
         if status and not is_same and now >= self._look_again_at:
             self._look_again_at = now + _LOOK_AGAIN_AFTER
+            if newest is not None and not newest.read:
+                self._adopt_around(newest, known_ns, (status.st_dev, status.st_ino))
             self._adopt_successors()
         for file in list(self._files):
             if file.unread < 0:
@@ -337,6 +340,18 @@ class SourceLog:
             self._files.insert(place, opened)
             self.is_dirty = True
             place += 1
+
+    def _adopt_around(self, newest: LogFile, known_ns: int, current: tuple[int, int]) -> None:
+        """Find what was copied from a file of which nothing was read, before it was renamed."""
+        if newest.modified_ns == known_ns:
+            return
+        for opened in map(LogFile, self._chain.open_younger(Newest(known_ns, None))):
+            if opened.key == current or opened.modified_ns > newest.modified_ns:
+                self._append(opened)
+            else:
+                self._claims.take(opened.key, self.place.path)
+                self._files.insert(self._files.index(newest), opened)
+                self.is_dirty = True
 
     def _append(self, file: LogFile) -> None:
         self._claims.take(file.key, self.place.path)

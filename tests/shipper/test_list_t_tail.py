@@ -202,6 +202,26 @@ def test_t07_the_first_range_of_a_file_that_was_copied_goes_out_as_it_was(log: P
 
 
 @pytest.mark.parametrize("is_stopped", [False, True])
+def test_t07_copied_truncated_and_renamed_before_anything_was_read(
+    log: Path, is_stopped: bool
+) -> None:
+    os.truncate(log, 0)
+    os.utime(log, (1000, 1000))
+    reader = LogReader(log)
+    reader.log.look(time.monotonic())
+    append(log, b"one\n")
+    copy_truncate(log)
+    os.utime(log.with_name("app.log.1"), (2000, 2000))
+    append(log, b"two\n")
+    os.utime(log, (3000, 3000))
+    shift(log)
+    append(log, b"three\n")
+    if is_stopped:
+        reader = reader.restart()
+    assert drained(reader) == b"one\ntwo\nthree\n"
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
 def test_t08_t09_truncated_and_grown_past_the_position(log: Path, is_stopped: bool) -> None:
     reader = LogReader(log)
     drained(reader)
