@@ -140,8 +140,8 @@ class SourceLog:
             file.measure(os.fstat(file.file), now)
         if status and not is_same and now >= self._look_again_at:
             self._look_again_at = now + _LOOK_AGAIN_AFTER
-            if newest is not None and not newest.read:
-                self._adopt_around(newest, known_ns, (status.st_dev, status.st_ino))
+            if newest is not None and not newest.read and newest.modified_ns != known_ns:
+                self._insert_younger(Newest(known_ns, None), newest)
             self._adopt_successors()
         for file in list(self._files):
             if file.unread < 0:
@@ -154,7 +154,7 @@ class SourceLog:
         is_touched = status.st_mtime_ns != newest.modified_ns
         if is_touched and not newest.read:
             # Nothing was read by which to tell that it was written, copied and truncated.
-            self._insert_younger(Newest(newest.modified_ns, None), len(self._files) - 1)
+            self._insert_younger(Newest(newest.modified_ns, None), newest)
         newest.measure(status, now)
         if is_touched and not newest.unread and newest.is_rewritten():
             self._start_over(newest)
@@ -333,25 +333,20 @@ class SourceLog:
             self._append(LogFile(file))
             self._look_again_at = 0.0
 
-    def _insert_younger(self, newest: Newest, place: int) -> None:
-        """Read what was rotated away since ``newest`` before the file at ``place``."""
-        for opened in map(LogFile, self._chain.open_younger(newest)):
-            self._claims.take(opened.key, self.place.path)
-            self._files.insert(place, opened)
-            self.is_dirty = True
-            place += 1
+    def _insert_younger(self, newest: Newest, before: LogFile) -> None:
+        """Find what was rotated away since ``newest``, and read it before a file of ours.
 
-    def _adopt_around(self, newest: LogFile, known_ns: int, current: tuple[int, int]) -> None:
-        """Find what was copied from a file of which nothing was read, before it was renamed."""
-        if newest.modified_ns == known_ns:
-            return
-        for opened in map(LogFile, self._chain.open_younger(Newest(known_ns, None))):
-            if opened.key == current or opened.modified_ns > newest.modified_ns:
+        Names may move on while we look, so some of it may be younger than that file.
+        """
+        changed_ns = os.fstat(before.file).st_mtime_ns
+        current = _key_at(self._path)
+        for opened in map(LogFile, self._chain.open_younger(newest)):
+            if opened.key == current or opened.modified_ns > changed_ns:
                 self._append(opened)
-            else:
-                self._claims.take(opened.key, self.place.path)
-                self._files.insert(self._files.index(newest), opened)
-                self.is_dirty = True
+                continue
+            self._claims.take(opened.key, self.place.path)
+            self._files.insert(self._files.index(before), opened)
+            self.is_dirty = True
 
     def _append(self, file: LogFile) -> None:
         self._claims.take(file.key, self.place.path)
@@ -385,7 +380,7 @@ class SourceLog:
         self._claims.take(file.key, self.place.path)
         self._files.insert(place + 1, successor)
         # It may have been copied and truncated more than once since we looked.
-        self._insert_younger(Newest(file.modified_ns, file.key), place + 1)
+        self._insert_younger(Newest(file.modified_ns, file.key), successor)
         if seen > file.size:
             logger.warning(
                 "%s was truncated; its copy is read to the end, and what was written after the "
@@ -475,6 +470,14 @@ class SourceLog:
             file = self._file(identity)
             if file is not None:
                 self._start_over(file)
+
+
+def _key_at(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - as where it is looked at
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _holds_flight(file: int, flight: Flight) -> bool:

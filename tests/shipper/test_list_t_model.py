@@ -38,6 +38,8 @@ class LifeOfALog(RuleBasedStateMachine):
         self.recorded: LogRecord | None = None
         self.log: SourceLog | None = None
         self.is_fragile = False
+        self.now = time.monotonic() + 60
+        """The clock of the shipper; it never goes back."""
         self.start()
 
     def teardown(self) -> None:
@@ -66,6 +68,12 @@ class LifeOfALog(RuleBasedStateMachine):
     def rotate_by_number(self) -> None:
         self.shift()
         self.path.rename(self.generation(1))
+        self.create()
+
+    @precondition(lambda self: self.path.stat().st_size)
+    @rule()
+    def rotate_by_date(self) -> None:
+        self.path.rename(self.path.with_name(f"app.log-20260101.{self.clock}"))
         self.create()
 
     @precondition(lambda self: self.path.stat().st_size)
@@ -100,7 +108,7 @@ class LifeOfALog(RuleBasedStateMachine):
     @rule()
     def delete_and_make_again(self) -> None:
         assert self.log is not None
-        self.log.look(time.monotonic())
+        self.log.look(self.now)
         self.path.unlink()
         self.is_fragile = True
         self.create()
@@ -132,8 +140,8 @@ class LifeOfALog(RuleBasedStateMachine):
     def kill(self, read: int, published: int) -> None:
         """Die after so many batches were recorded, of which so many went out."""
         assert self.log is not None
-        self.log.look(time.monotonic())
-        batches = [self.log.next_batch(256, time.monotonic() + 3600) for _ in range(read)]
+        self.log.look(self.now)
+        batches = [self.log.next_batch(256, self.now + 60) for _ in range(read)]
         self.recorded = self.log.record()
         for batch in batches[:published]:
             if batch is not None:
@@ -145,25 +153,24 @@ class LifeOfALog(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         assert self.log is not None
-        self.log.look(time.monotonic())
+        self.log.look(self.now)
 
     @precondition(lambda self: self.log is not None)
     @rule(limit=st.sampled_from([64, 256, 1 << 16]))
     def read(self, limit: int) -> None:
         assert self.log is not None
-        self.log.look(time.monotonic())
-        self.ship(limit, time.monotonic())
+        self.log.look(self.now)
+        self.ship(limit, self.now)
 
     @precondition(lambda self: self.log is not None)
     @rule()
     def drain(self) -> None:
         assert self.log is not None
-        later = time.monotonic() + 3600
         idle = 0
         while idle < 3:
-            self.log.look(later)
-            later += 60
-            idle = 0 if self.ship(1 << 16, later) else idle + 1
+            self.now += 60
+            self.log.look(self.now)
+            idle = 0 if self.ship(1 << 16, self.now) else idle + 1
 
     # How it is done.
 
@@ -171,7 +178,7 @@ class LifeOfALog(RuleBasedStateMachine):
     def may_end(self) -> bool:
         """Whether a stop can be survived: what was deleted is only there while it is held open."""
         if self.log is not None and self.is_fragile:
-            self.log.look(time.monotonic())
+            self.log.look(self.now)
             self.is_fragile = self.log.behind > 0
         return self.log is not None and not self.is_fragile
 
