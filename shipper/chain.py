@@ -71,12 +71,19 @@ class Chain:
         self._place = place
         self._claims = claims
 
-    def open_younger(self, newest: Newest | None, wanted: Beginning = PLAIN) -> list[int]:
+    def open_younger(
+        self,
+        newest: Newest | None,
+        wanted: Beginning = PLAIN,
+        *,
+        before: tuple[int, int] | None = None,
+    ) -> list[int]:
         """Open the files younger than ``newest`` that no log reads yet, oldest first.
 
         Args:
             newest: None for a log never seen: then its current file, and what is ``wanted``.
             wanted: what a log never seen begins with.
+            before: device and inode of a file to stop at; without it, none younger is wanted.
 
         Raises:
             NotALogError: what the log's path names is refused.
@@ -90,11 +97,15 @@ class Chain:
             return []
         for _ in range(_TRIES):
             known = newest.key if newest is not None else wanted.key
-            before = self._generations(known)
-            younger = [e for e in _younger(before, newest, wanted) if not self._is_known(e)]
+            found = self._generations(known)
+            younger = _younger(found, newest, wanted)
+            if before is not None:
+                keys = _keys(younger)
+                younger = younger[: keys.index(before)] if before in keys else []
+            younger = [e for e in younger if not self._is_known(e)]
             opened = self._open(younger)
             # Another rotation while we looked would have moved each name on by one file.
-            if _keys(self._generations(known).in_order) == _keys(before.in_order) and (
+            if _keys(self._generations(known).in_order) == _keys(found.in_order) and (
                 [_key_of(file) for file in opened] == _keys(younger)
             ):
                 return opened

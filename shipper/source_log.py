@@ -141,7 +141,7 @@ class SourceLog:
         if status and not is_same and now >= self._look_again_at:
             self._look_again_at = now + _LOOK_AGAIN_AFTER
             if newest is not None and not newest.read and newest.modified_ns != known_ns:
-                self._insert_younger(Newest(known_ns, None), newest)
+                self._insert_between(Newest(known_ns, None), newest)
             self._adopt_successors()
         for file in list(self._files):
             if file.unread < 0:
@@ -154,7 +154,7 @@ class SourceLog:
         is_touched = status.st_mtime_ns != newest.modified_ns
         if is_touched and not newest.read:
             # Nothing was read by which to tell that it was written, copied and truncated.
-            self._insert_younger(Newest(newest.modified_ns, None), newest)
+            self._insert_between(Newest(newest.modified_ns, None), newest)
         newest.measure(status, now)
         if is_touched and not newest.unread and newest.is_rewritten():
             self._start_over(newest)
@@ -333,17 +333,9 @@ class SourceLog:
             self._append(LogFile(file))
             self._look_again_at = 0.0
 
-    def _insert_younger(self, newest: Newest, before: LogFile) -> None:
-        """Find what was rotated away since ``newest``, and read it before a file of ours.
-
-        Names may move on while we look, so some of it may be younger than that file.
-        """
-        changed_ns = os.fstat(before.file).st_mtime_ns
-        current = _key_at(self._path)
-        for opened in map(LogFile, self._chain.open_younger(newest)):
-            if opened.key == current or opened.modified_ns > changed_ns:
-                self._append(opened)
-                continue
+    def _insert_between(self, newest: Newest, before: LogFile) -> None:
+        """Read what was rotated away after ``newest`` and before a file of ours, before that."""
+        for opened in map(LogFile, self._chain.open_younger(newest, before=before.key)):
             self._claims.take(opened.key, self.place.path)
             self._files.insert(self._files.index(before), opened)
             self.is_dirty = True
@@ -380,7 +372,7 @@ class SourceLog:
         self._claims.take(file.key, self.place.path)
         self._files.insert(place + 1, successor)
         # It may have been copied and truncated more than once since we looked.
-        self._insert_younger(Newest(file.modified_ns, file.key), successor)
+        self._insert_between(Newest(file.modified_ns, file.key), successor)
         if seen > file.size:
             logger.warning(
                 "%s was truncated; its copy is read to the end, and what was written after the "
@@ -470,14 +462,6 @@ class SourceLog:
             file = self._file(identity)
             if file is not None:
                 self._start_over(file)
-
-
-def _key_at(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - as where it is looked at
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _holds_flight(file: int, flight: Flight) -> bool:
