@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from natsconsole.cli.failures import Failure, failures_as_one_line
+from natsconsole.cli.receiver_child import ReceiverChildren
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.live_gateway import LiveGateway
 from shipper.connection import Connection
@@ -65,8 +66,13 @@ async def run_console(
         await gateway.look()
         from natsconsole.tui.app import ConsoleApp
 
-        app = ConsoleApp(gateway, interval=interval, title=title, demo=demo)
+        children = ReceiverChildren(options, stream)
+        app = ConsoleApp(gateway, interval=interval, title=title, demo=demo, starter=children)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
-        await app.run_async()
+        try:
+            await app.run_async()
+            await app.restore()
+        finally:
+            await children.close()

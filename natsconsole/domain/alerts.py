@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from natsconsole.domain.receiver_costs import cost_of_rule
 from natsconsole.domain.receivers import ReceiverStatus
 from natsconsole.domain.snapshots import HomeSnapshot, Link
 
@@ -80,6 +81,9 @@ def _of_receiver(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
             f"after {_age(receiver.ack_wait_seconds)}; at {receiver.max_ack_pending:,} unacked "
             "delivery stops",
         )
+    if receiver.answer in {"nak-delay", "in-progress", "term"}:
+        cost = cost_of_rule(receiver.rule)
+        yield Alert(severity="critical", sentence=f"{name} answers {cost.sentence}; R changes it")
     if receiver.ack_policy == "none":
         yield Alert(
             severity="critical",

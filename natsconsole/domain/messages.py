@@ -72,11 +72,14 @@ class StreamMessage:
         return line.decode("utf-8", "surrogateescape")
 
 
-def text_rows(payload: bytes) -> list[str]:
-    """Return a payload's lines; very long ones are folded."""
+def text_rows(payload: bytes, width: int = LONGEST_ROW) -> list[str]:
+    """Return a payload's lines, folded to a width in cells."""
     rows: list[str] = []
     for line in payload.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n"):
-        rows += [line[at : at + LONGEST_ROW] for at in range(0, len(line), LONGEST_ROW)] or [""]
+        # Letters of other scripts may be two cells wide, bytes that are no text take four.
+        step = max(1, width if line.isascii() and line.isprintable() else width // 4)
+        step = step if len(line) > width or step == width else width
+        rows += [line[at : at + step] for at in range(0, len(line), step)] or [""]
     return rows
 
 
@@ -135,7 +138,11 @@ def _story(opened: OpenedMessage) -> Iterator[str]:
     elif sequence > host.written:
         yield f"delivered, not written{host.reason and f': {host.reason}'}"
     else:
-        yield "settled: written and acknowledged, or terminated"
+        yield (
+            "settled: written and acknowledged, or terminated"
+            if host.quarantined
+            else "written, and acknowledged"
+        )
     if host.quarantined:
         yield (
             f"{host.quarantined:,} of this host's messages were terminated and lie in quarantine; "

@@ -7,7 +7,7 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Area = Literal["receiver", "hosts", "pane", "rows", "app", "leave"]
+Area = Literal["receiver", "hosts", "pane", "rows", "go", "app", "leave"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,38 @@ COMMANDS: tuple[Command, ...] = (
         action="toggle_pause",
         label="pause",
         tooltip="Stop the receiver's pulling, or let it pull again",
+        show=True,
+    ),
+    Command(
+        id="go.unacked",
+        key="u",
+        action="app.go('unacked')",
+        label="unacked",
+        tooltip="Every message in flight, with its countdown; answer one by hand",
+        show=True,
+    ),
+    Command(
+        id="go.events",
+        key="e",
+        action="app.go('events')",
+        label="events",
+        tooltip="What JetStream tells: given up, terminated, refused, pinned, leaders",
+        show=True,
+    ),
+    Command(
+        id="go.receivers",
+        key="R",
+        action="app.go('receivers')",
+        label="receivers",
+        tooltip="All receivers, and every choice for each: answers, waits, limits, drain",
+        show=True,
+    ),
+    Command(
+        id="go.lab",
+        key="L",
+        action="app.go('lab')",
+        label="lab",
+        tooltip="Guided scenes on acknowledgement, each with a way back (demo)",
         show=True,
     ),
     Command(

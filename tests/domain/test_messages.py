@@ -39,6 +39,9 @@ def test_a_payload_as_text_keeps_every_byte() -> None:
     assert text_rows(b"") == [""]
     assert text_rows(b"a\n\nb\xff") == ["a", "", "b\udcff"]
     assert [len(row) for row in text_rows(b"x" * (LONGEST_ROW + 1))] == [LONGEST_ROW, 1]
+    assert text_rows(b"abcdefgh\nij", 4) == ["abcd", "efgh", "ij"]
+    wide = "日本語日本語".encode()
+    assert "".join(text_rows(wide, 5)) == "日本語日本語"
 
 
 def test_a_payload_as_hex() -> None:
@@ -67,7 +70,7 @@ def test_the_first_line_alone() -> None:
                 message=stream_message(),
                 host=HostStatus(host="web1", partition=1, delivered=9, written=9),
             ),
-            "settled",
+            "written, and acknowledged",
         ),
         (
             OpenedMessage(

@@ -102,7 +102,7 @@ async def test_every_message_in_flight_is_found_opened_and_answered(
     opened = await gateway.open_message(2)
     assert opened is not None
     assert opened.in_flight is None
-    assert "settled" in opened.story[0]
+    assert opened.story[0] == "written, and acknowledged"
     with pytest.raises(GatewayError, match="not in flight here"):
         await gateway.answer_message("receiver-1", MessageRequest(sequence=2, answer="ack"))
 

@@ -218,11 +218,25 @@ class FakeDemo:
 
     def __init__(self, on_crash: Callable[[], None] = lambda: None) -> None:
         self.receiver_restarts = 0
+        self.asked: list[str] = []
         self._on_crash = on_crash
 
     async def crash_receiver(self) -> None:
         self.receiver_restarts += 1
+        self.asked.append("crash")
         self._on_crash()
+
+    async def start_second_receiver(self) -> None:
+        self.asked.append("start second")
+
+    async def stop_second_receiver(self) -> None:
+        self.asked.append("stop second")
+
+    async def kill_receiver(self) -> None:
+        self.asked.append("kill")
+
+    async def revive_receiver(self) -> None:
+        self.asked.append("revive")
 
 
 def with_receivers(home: HomeSnapshot, *receivers: ReceiverStatus) -> HomeSnapshot:

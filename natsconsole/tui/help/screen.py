@@ -20,6 +20,7 @@ AREAS = {
     "hosts": "HOSTS",
     "pane": "PANES",
     "rows": "ROWS",
+    "go": "OTHER SCREENS",
     "app": "ALL",
 }
 SIGN_WIDTH = 6
