@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -35,9 +36,10 @@ def take(scene: Scene) -> str:
 
 async def _take(scene: Scene) -> str:
     gateway = scene.gateway()
-    app = ConsoleApp(gateway, title="demo", demo=scene.demo(), clock=lambda: NOW, interval=0.2)
+    settings = replace(scene.settings, interval=0.2)
+    app = ConsoleApp(gateway, settings=settings, title="demo", demo=scene.demo(), clock=lambda: NOW)
     async with app.run_test(size=scene.size) as pilot:
-        await until(pilot, lambda: all(len(view.ring) for view in app.screen.query(LineView)))
+        await until(pilot, lambda: all(len(view.window) for view in app.screen.query(LineView)))
         await _stillness(pilot)
         await scene.act(pilot, gateway)
         return await _stillness(pilot)

@@ -28,6 +28,9 @@ SHAPES = {
         "GET /static/app.js 304 0ms",
         "GET /search?q=größe 200 48ms",
         "PUT /api/cart/88 204 17ms",
+        "GET /img/logo.svg 200 2ms",
+        "WARN upstream api-03 slow: 1840ms",
+        "ERROR 502 upstream closed early",
     ),
     "db": (
         "checkpoint complete: wrote 812 buffers (5.0%)",
@@ -109,6 +112,7 @@ def hosts(*, lag_factor: float = 1.0, seed: int = 7) -> tuple[HostRow, ...]:
                 unacked=min(lag, round(chance.uniform(0, 3) * lag_factor)),
                 last_seen_seconds=412.0 if is_quiet else 0.2,
                 messages=3_000,
+                history=() if is_quiet else past_of(rate, place),
             )
         )
     return tuple(rows)
@@ -122,6 +126,14 @@ def flow(rate: float, seed: int) -> Flow:
         for step in range(59)
     )
     return Flow(per_second=rate, history=(*past, rate))
+
+
+def past_of(rate: float, place: int) -> tuple[float, ...]:
+    """Return a host's recent rates: each host has its own rhythm."""
+    chance = random.Random(place)  # noqa: S311
+    pace, phase = chance.uniform(0.5, 1.8), chance.uniform(0, 6)
+    waves = (0.62 + 0.28 * math.sin(step * pace + phase) for step in range(9))
+    return (*(rate * (wave + chance.uniform(-0.14, 0.14)) for wave in waves), rate * 0.8)
 
 
 def lines_of(

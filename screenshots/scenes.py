@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+import msgspec
 from textual.pilot import Pilot
 
 from natsconsole.domain.receivers import PartitionStatus
 from natsconsole.domain.snapshots import ConsumerTotals
 from natsconsole.tui.app import ConsoleApp
+from natsconsole.tui.settings import DEFAULTS, Settings
 from screenshots.demo_data import LINK, NOW, hosts, lines_of, marks_of, pipeline, receiver
 from screenshots.pages_data import (
     events,
@@ -38,6 +40,7 @@ class Scene:
     size: tuple[int, int] = (140, 40)
     act: Callable[[Pilot[None], FakeGateway], Awaitable[None]] = _nothing
     demo: Callable[[], FakeDemo] = FakeDemo
+    settings: Settings = DEFAULTS
 
 
 def flowing() -> FakeGateway:
@@ -164,6 +167,47 @@ async def _open_host(pilot: Pilot[None], _gateway: FakeGateway) -> None:
     await pilot.press("enter")
 
 
+async def _open_four(pilot: Pilot[None], _gateway: FakeGateway) -> None:
+    await pilot.press("space", "space", "down", "down", "space", "space", "enter", "w", "tab")
+    await pilot.press(*["up"] * 6, "space", *["up"] * 3)
+
+
+async def _search(pilot: Pilot[None], _gateway: FakeGateway) -> None:
+    await pilot.press("tab", "slash", *"upstream", "enter", "n", "n", "n")
+
+
+async def _jump(pilot: Pilot[None], _gateway: FakeGateway) -> None:
+    await pilot.press("tab", "J", *"17:13")
+
+
+async def _mark_hosts(pilot: Pilot[None], _gateway: FakeGateway) -> None:
+    await pilot.press("slash", "exclamation_mark", *"web", "enter", "s", "s")
+    await pilot.press("space", "space", "down", "space")
+
+
+async def _list_alerts(pilot: Pilot[None], _gateway: FakeGateway) -> None:
+    await pilot.press("exclamation_mark")
+
+
+def troubled() -> FakeGateway:
+    """Several things need attention at once."""
+    gateway = disk_full()
+    (status,) = gateway.home.receivers
+    rows = tuple(
+        replace(row, state="silent", last_seen_seconds=1_250.0 + 60 * place)
+        if row.state == "quiet"
+        else row
+        for place, row in enumerate(gateway.home.hosts)
+    )
+    gateway.home = replace(
+        gateway.home,
+        hosts=rows,
+        receivers=(msgspec.structs.replace(status, ack_policy="none", max_deliver=5),),
+        totals=replace(gateway.home.totals, outstanding_acks=400),
+    )
+    return gateway
+
+
 SCENES: tuple[Scene, ...] = (
     Scene(name="home", gateway=flowing),
     Scene(name="home-120x36", gateway=flowing, size=(120, 36)),
@@ -184,4 +228,14 @@ SCENES: tuple[Scene, ...] = (
     Scene(name="lab", gateway=in_flight, act=_play_scene),
     Scene(name="lab-80x24", gateway=in_flight, act=_play_scene, size=(80, 24)),
     Scene(name="help-unacked", gateway=in_flight, act=_go("u", "question_mark"), size=(120, 36)),
+    Scene(name="four-panes-200x60", gateway=withholding, size=(200, 60), act=_open_four),
+    Scene(name="search", gateway=flowing, act=_search),
+    Scene(name="jump-80x24", gateway=flowing, size=(80, 24), act=_jump),
+    Scene(name="hosts", gateway=troubled, act=_mark_hosts),
+    Scene(name="alerts", gateway=troubled, act=_list_alerts),
+    Scene(name="light", gateway=troubled, settings=Settings(theme="light"), act=_search),
+    Scene(
+        name="colour-blind", gateway=troubled, settings=Settings(theme="colour-blind"), act=_search
+    ),
+    Scene(name="monochrome", gateway=troubled, settings=Settings(theme="monochrome"), act=_search),
 )

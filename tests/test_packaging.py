@@ -74,3 +74,13 @@ def test_logrotate_renames_and_never_copies(tmp_path: Path) -> None:
     assert rotated.stat().st_ino == inode
     assert rotated.read_bytes() == b"line\n"
     assert (log.read_bytes(), log.stat().st_mode & 0o777) == (b"", 0o640)
+
+
+def test_the_unit_gives_only_flags_that_there_are() -> None:
+    from natsconsole.cli.receive import receive
+
+    command = shlex.split(service()["ExecStart"])
+    given = {word for word in command if word.startswith("--")}
+    known = {name for parameter in receive.params for name in parameter.opts}
+
+    assert given <= known

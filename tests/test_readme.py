@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from natsconsole.tui.keymap import COMMANDS
-from natsconsole.tui.page.keys import PLACES, keys_of
+from natsconsole.tui.keymap import COMMANDS, PLACES, keys_of
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 
 import click
 
 from natsconsole import __version__
+from natsconsole.cli.screen_flags import screen_flags
+from natsconsole.tui.settings import Settings
 from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
 
@@ -43,14 +46,7 @@ class _LateCommands(click.Group):
 @connection_flags
 @click.option("--stream", metavar="NAME", default="LOGS", show_default=True, help="Show this one.")
 @click.option("--read-only", is_flag=True, help="Refuse every change until restarted.")
-@click.option(
-    "--interval",
-    type=click.FloatRange(min=0.2, max=60),
-    default=1.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Time between two looks.",
-)
+@screen_flags
 @click.version_option(__version__, prog_name="natsconsole")
 @click.pass_context
 def main(
@@ -58,7 +54,7 @@ def main(
     connection: ConnectionOptions,
     stream: str,
     read_only: bool,
-    interval: float,
+    settings: Callable[[], Settings],
 ) -> None:
     """A console for NATS JetStream, and the receiver of the log pipeline beneath it.
 
@@ -68,4 +64,4 @@ def main(
         return
     from natsconsole.cli.console import open_console
 
-    open_console(connection, stream=stream, read_only=read_only, interval=interval)
+    open_console(connection, stream=stream, read_only=read_only, settings=settings())

@@ -12,10 +12,12 @@ from natsconsole.cli.failures import Failure, failures_as_one_line
 from natsconsole.cli.receiver_child import ReceiverChildren
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.live_gateway import LiveGateway
+from natsconsole.tui.settings import DEFAULTS, Settings
 from shipper.connection import Connection
 from shipper.connection_options import ConnectionOptions
 
 if TYPE_CHECKING:
+    from natsconsole.tui.app import ConsoleApp
     from natsconsole.tui.demo_controls import DemoControls
 
 MIN_COLUMNS, MIN_ROWS = 60, 16
@@ -38,12 +40,12 @@ def require_terminal(otherwise: str) -> None:
 
 
 def open_console(
-    options: ConnectionOptions, *, stream: str, read_only: bool, interval: float
+    options: ConnectionOptions, *, stream: str, read_only: bool, settings: Settings
 ) -> None:
     """Run the console until its user quits."""
     require_terminal("the console draws on one")
     with failures_as_one_line(GatewayError):
-        asyncio.run(run_console(options, stream=stream, read_only=read_only, interval=interval))
+        asyncio.run(run_console(options, stream=stream, read_only=read_only, settings=settings))
 
 
 async def run_console(
@@ -51,7 +53,7 @@ async def run_console(
     *,
     stream: str,
     read_only: bool = False,
-    interval: float = 1.0,
+    settings: Settings = DEFAULTS,
     title: str = "",
     demo: DemoControls | None = None,
 ) -> None:
@@ -62,17 +64,24 @@ async def run_console(
         GatewayError: there is nothing to show, such as no stream of that name.
     """
     async with Connection(options) as connection:
-        gateway = LiveGateway(connection, stream, read_only=read_only)
-        await gateway.look()
-        from natsconsole.tui.app import ConsoleApp
-
+        gateway = LiveGateway(
+            connection, stream, read_only=read_only, silent_after=settings.silent_after
+        )
+        # The first look mostly waits: meanwhile the screen is loaded.
+        _, application = await asyncio.gather(gateway.look(), asyncio.to_thread(_application))
         children = ReceiverChildren(options, stream)
-        app = ConsoleApp(gateway, interval=interval, title=title, demo=demo, starter=children)
+        app = application(gateway, settings=settings, title=title, demo=demo, starter=children)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
         try:
-            await app.run_async()
+            await app.run_async(mouse=settings.mouse)
             await app.restore()
         finally:
             await children.close()
+
+
+def _application() -> type[ConsoleApp]:
+    from natsconsole.tui.app import ConsoleApp
+
+    return ConsoleApp

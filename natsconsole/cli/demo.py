@@ -17,6 +17,7 @@ import click
 
 from natsconsole.cli.console import require_terminal, run_console
 from natsconsole.cli.failures import Failure, failures_as_one_line
+from natsconsole.cli.screen_flags import screen_flags
 from natsconsole.demo.account_table import account_table
 from natsconsole.demo.backlog import Backlog
 from natsconsole.demo.headless import HeadlessPlan, run_headless, spread_crashes
@@ -25,6 +26,7 @@ from natsconsole.demo.pipeline import PARTITIONS, STREAM, DemoPipeline, DemoPlan
 from natsconsole.demo.problems import DemoError
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.log_stream import LogStream, create_log_stream
+from natsconsole.tui.settings import Settings
 from shipper.connection import Connection
 from shipper.connection_options import ConnectionOptions
 
@@ -82,6 +84,7 @@ def _finite(_: click.Context, param: click.Parameter, value: float | None) -> fl
     help="Kill the receiver that often (SIGKILL), spread over the run. Needs --headless.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The account as JSON. Needs --headless.")
+@screen_flags
 def demo(
     *,
     hosts: int,
@@ -91,6 +94,7 @@ def demo(
     headless: float | None,
     crashes: int,
     as_json: bool,
+    settings: Callable[[], Settings],
 ) -> None:
     """Watch a whole pipeline at work, on this machine, with nothing to set up.
 
@@ -106,7 +110,7 @@ def demo(
             return
         _require_headless(crashes=crashes, as_json=as_json)
         require_terminal("natsconsole demo draws on one; use --headless SECONDS without one")
-        asyncio.run(_until_signalled(_run_with_screen(plan)))
+        asyncio.run(_until_signalled(_run_with_screen(plan, settings())))
 
 
 def _require_headless(*, crashes: int, as_json: bool) -> None:
@@ -116,10 +120,10 @@ def _require_headless(*, crashes: int, as_json: bool) -> None:
         raise Failure("--json needs --headless SECONDS")
 
 
-async def _run_with_screen(plan: DemoPlan) -> None:
+async def _run_with_screen(plan: DemoPlan, settings: Settings) -> None:
     async with DemoPipeline(plan, prepare=_make_stream) as pipeline:
         connection = ConnectionOptions(servers=(pipeline.url,))
-        await run_console(connection, stream=STREAM, title="demo", demo=pipeline)
+        await run_console(connection, stream=STREAM, settings=settings, title="demo", demo=pipeline)
 
 
 async def _make_stream(url: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Literal
 
 from natsconsole.domain.receiver_costs import cost_of_rule
@@ -15,6 +16,8 @@ from natsconsole.domain.receivers import ReceiverStatus
 from natsconsole.domain.snapshots import HomeSnapshot, Link
 
 Severity = Literal["critical", "warning", "notice", "calm"]
+NAMED = 3
+"""Silent hosts that are named, those that fell silent last."""
 _ORDER: tuple[Severity, ...] = ("critical", "warning", "notice", "calm")
 
 
@@ -22,6 +25,8 @@ _ORDER: tuple[Severity, ...] = ("critical", "warning", "notice", "calm")
 class Alert:
     """One sentence and how much it matters."""
 
+    rule: str
+    """What it is about, the same for as long as it lasts: figures in the sentence change."""
     severity: Severity
     sentence: str
 
@@ -33,6 +38,7 @@ def alerts(home: HomeSnapshot, link: Link, now: float, gone: str = "") -> tuple[
         *(_of_absence(home, gone) if home.taken else ()),
         *(alert for receiver in home.receivers for alert in _of_receiver(receiver, now)),
         *_of_totals(home),
+        *_of_silence(home),
     ]
     found.sort(key=lambda alert: _ORDER.index(alert.severity))
     return tuple(found) or (_calm(home, link),)
@@ -42,12 +48,17 @@ def _of_link(home: HomeSnapshot, link: Link, now: float) -> Iterator[Alert]:
     if link.state == "lost":
         why = f" ({link.error})" if link.error else ""
         yield Alert(
+            rule="link-lost",
             severity="critical",
             sentence=f"no connection for {_age(now - link.since)}{why}: "
             "these figures are from before; receivers go on without this screen",
         )
     elif home.problem:
-        yield Alert(severity="warning", sentence=f"this look is incomplete: {home.problem}")
+        yield Alert(
+            rule="incomplete-look",
+            severity="warning",
+            sentence=f"this look is incomplete: {home.problem}",
+        )
 
 
 def _of_absence(home: HomeSnapshot, gone: str) -> Iterator[Alert]:
@@ -60,9 +71,15 @@ def _of_absence(home: HomeSnapshot, gone: str) -> Iterator[Alert]:
         else "no message waits"
     )
     if gone:
-        yield Alert(severity="critical", sentence=f"{gone} is gone: {waiting}, nothing is lost")
+        yield Alert(
+            rule=f"gone {gone}",
+            severity="critical",
+            sentence=f"{gone} is gone: {waiting}, nothing is lost",
+        )
     else:
-        yield Alert(severity="warning", sentence=f"no receiver answers: {waiting}")
+        yield Alert(
+            rule="no-receiver", severity="warning", sentence=f"no receiver answers: {waiting}"
+        )
 
 
 def _of_receiver(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
@@ -70,12 +87,14 @@ def _of_receiver(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
     yield from _of_state(receiver, now)
     if receiver.answer == "nak":
         yield Alert(
+            rule=f"nak {name}",
             severity="critical",
             sentence=f"{name} answers nak: each message is refused, comes again at once and is "
             "not written; r chooses another answer",
         )
     if receiver.answer == "withhold":
         yield Alert(
+            rule=f"withhold {name}",
             severity="critical",
             sentence=f"{name} withholds its acks: lines are written, but each message comes again "
             f"after {_age(receiver.ack_wait_seconds)}; at {receiver.max_ack_pending:,} unacked "
@@ -83,15 +102,21 @@ def _of_receiver(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
         )
     if receiver.answer in {"nak-delay", "in-progress", "term"}:
         cost = cost_of_rule(receiver.rule)
-        yield Alert(severity="critical", sentence=f"{name} answers {cost.sentence}; R changes it")
+        yield Alert(
+            rule=f"{receiver.answer} {name}",
+            severity="critical",
+            sentence=f"{name} answers {cost.sentence}; R changes it",
+        )
     if receiver.ack_policy == "none":
         yield Alert(
+            rule=f"policy-none {name}",
             severity="critical",
             sentence=f"ack policy none: the server forgets a message once it is sent; "
             f"what {name} has not written when it dies is lost",
         )
     if receiver.max_deliver > 0:
         yield Alert(
+            rule=f"max-deliver {name}",
             severity="critical",
             sentence=f"max deliver {receiver.max_deliver}: after that many deliveries a message "
             "is given up, written or not",
@@ -104,14 +129,20 @@ def _of_state(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
         yield _held(receiver, now)
     elif receiver.state == "paused":
         yield Alert(
+            rule=f"paused {name}",
             severity="warning",
             sentence=f"{name} is paused: messages wait in the stream, nothing is lost; p resumes",
         )
     elif receiver.state in {"switching", "starting", "draining"}:
         why = f": {receiver.reason}" if receiver.reason else ""
-        yield Alert(severity="notice", sentence=f"{name} is {receiver.state}{why}")
+        yield Alert(
+            rule=f"{receiver.state} {name}",
+            severity="notice",
+            sentence=f"{name} is {receiver.state}{why}",
+        )
     if receiver.lost:
         yield Alert(
+            rule=f"lost {name}",
             severity="critical",
             sentence=f"{receiver.lost:,} lines are lost: the sources' ranges prove them missing",
         )
@@ -126,6 +157,7 @@ def _held(receiver: ReceiverStatus, now: float) -> Alert:
     cause = "disk full" if is_full else receiver.reason or "held"
     detail = f" ({receiver.reason})" if receiver.reason not in {"", cause} else ""
     return Alert(
+        rule=f"held {receiver.name}",
         severity="critical",
         sentence=f"{receiver.name}{where}: {cause}, holding "
         f"{_messages(receiver.held_messages)}{since}; nothing lost, resumes by itself{detail}",
@@ -136,23 +168,45 @@ def _of_totals(home: HomeSnapshot) -> Iterator[Alert]:
     totals = home.totals
     if 0 < totals.max_ack_pending <= totals.outstanding_acks:
         yield Alert(
+            rule="max-ack-pending",
             severity="warning",
             sentence=f"{totals.outstanding_acks:,} unacked is max ack pending: "
             "the server delivers nothing more until some are acknowledged",
         )
 
 
+def _of_silence(home: HomeSnapshot) -> Iterator[Alert]:
+    silent = [row for row in home.hosts if row.state == "silent"]
+    if not silent:
+        return
+    latest = nsmallest(NAMED, silent, key=lambda row: row.last_seen_seconds or 0.0)
+    names = ", ".join(f"{row.host} ({_age(row.last_seen_seconds or 0.0)})" for row in latest)
+    more = f" and {len(silent) - NAMED:,} more" if len(silent) > NAMED else ""
+    is_one = len(silent) == 1
+    yield Alert(
+        rule="silent",
+        severity="warning",
+        sentence=f"{len(silent):,} {'host is' if is_one else 'hosts are'} silent: {names}{more}; "
+        f"look whether {'its' if is_one else 'their'} shipper runs",
+    )
+
+
 def _calm(home: HomeSnapshot, link: Link) -> Alert:
     if link.state == "connecting":
-        return Alert(severity="notice", sentence=f"connecting to {link.address or 'the server'} …")
+        return Alert(
+            rule="calm",
+            severity="notice",
+            sentence=f"connecting to {link.address or 'the server'} …",
+        )
     if not home.taken:
-        return Alert(severity="notice", sentence="taking the first look …")
+        return Alert(rule="calm", severity="notice", sentence="taking the first look …")
     if not home.hosts:
         where = f" in {home.stream}" if home.stream else ""
-        return Alert(severity="notice", sentence=f"no host has sent a line{where} yet")
+        return Alert(rule="calm", severity="notice", sentence=f"no host has sent a line{where} yet")
     if not home.lag_messages:
-        return Alert(severity="calm", sentence="every line that is stored is written")
+        return Alert(rule="calm", severity="calm", sentence="every line that is stored is written")
     return Alert(
+        rule="calm",
         severity="calm",
         sentence=f"flowing: the oldest line not yet written is {_age(home.lag_seconds)} old",
     )

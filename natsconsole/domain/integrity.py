@@ -14,6 +14,8 @@ from natsconsole.domain.receivers import LostRange
 SPANS_KEPT = 4
 """Source files remembered of one log: a rotation chain is read oldest first."""
 GAPS_KEPT = 20
+UNKNOWN = -1
+"""Line of a span beyond which another machine may have written: no gap can be told there."""
 
 
 class Span(NamedTuple):
@@ -22,7 +24,7 @@ class Span(NamedTuple):
     end: int
     """Offset after its last written byte."""
     line: int
-    """How many line ends lie before ``end``."""
+    """How many line ends lie before ``end``, or ``UNKNOWN``."""
 
 
 def spans_kept(spans: Mapping[str, Span]) -> dict[str, Span]:
@@ -33,6 +35,11 @@ def spans_kept(spans: Mapping[str, Span]) -> dict[str, Span]:
 def gaps_kept(gaps: tuple[LostRange, ...]) -> tuple[LostRange, ...]:
     """Return the latest gaps, oldest first."""
     return gaps[-GAPS_KEPT:]
+
+
+def lines_of(gaps: tuple[LostRange, ...]) -> int:
+    """Return how many lines the gaps hold."""
+    return sum(gap.lines for gap in gaps)
 
 
 def without(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 
 WINDOW_SECONDS = 5.0
 """Long enough to be steady to the eye, short enough to show a stop soon."""
@@ -15,10 +16,10 @@ class RateMeter:
     A counter that falls (a purge, a receiver that started anew) starts over.
     """
 
-    def __init__(self, *, window: float = WINDOW_SECONDS) -> None:
+    def __init__(self, *, window: float = WINDOW_SECONDS, history: int = HISTORY_LENGTH) -> None:
         self._window = window
         self._samples: deque[tuple[float, float]] = deque()
-        self._history: deque[float] = deque(maxlen=HISTORY_LENGTH)
+        self._history: deque[float] = deque(maxlen=history)
 
     def note(self, now: float, value: float) -> float:
         """Take a sample and return the rate per second."""
@@ -45,3 +46,8 @@ class RateMeter:
     def history(self) -> tuple[float, ...]:
         """The rate between each two looks, oldest first."""
         return tuple(self._history)
+
+    def latest(self, number: int) -> tuple[float, ...]:
+        """The last so many of them."""
+        history = self._history
+        return tuple(islice(history, max(0, len(history) - number), None))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from natsconsole.domain.receivers import ReceiverStatus
 
-HostState = Literal["live", "quiet", "held", "paused"]
+HostState = Literal["live", "quiet", "silent", "held", "paused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,8 @@ class HostRow:
     last_seen_seconds: float | None = None
     """Since the stream stored the host's last message, at the time of the look."""
     messages: int = 0
+    history: tuple[float, ...] = ()
+    """The rate's recent past, oldest first; empty where nothing came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

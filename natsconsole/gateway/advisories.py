@@ -52,11 +52,11 @@ class Advisories:
             self._history = "older ones were not kept: `natsconsole setup --events` keeps them"
             return
         reader = StreamReader(self._connection, self._jetstream, name)
-        found = await reader.newest(
+        found = await reader.before(
             f"{CONSUMERS}.{self._stream}.>",
+            info.state.last_seq + 1,
             PAST,
             first=info.state.first_seq,
-            last=info.state.last_seq,
         )
         advisories = (read_advisory(one.subject, one.payload) for one in found)
         self._ring.add(one for one in advisories if one is not None)

@@ -1,4 +1,8 @@
-"""What is remembered of a host from look to look: its count, its rate, how far it is behind."""
+"""What is remembered of a host from look to look: its count, its rate, how far it is behind.
+
+Most hosts of a large fleet do nothing from one look to the next. They cost next to nothing: no
+meter before their first new message, and a row that is made anew only when it would read otherwise.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,47 @@ from natsconsole.gateway.stored_lines import epoch_seconds
 
 QUIET_AFTER = 10.0
 """Seconds without a message after which a host counts as quiet."""
+HISTORY = 10
+"""Looks whose rates a row shows."""
+IDLE_AFTER = 60.0
+"""Seconds without a message after which a host has no rate and no history of it."""
+STALE_SHARE, STALE_SECONDS = 0.05, 3.0
+"""By how much of itself, or how long, the age in an idle host's row may be behind."""
 
 
 class HostMemory:
     """What was found of one host in earlier looks."""
 
-    def __init__(self, subject: str) -> None:
+    __slots__ = (
+        "_changed",
+        "_count",
+        "_lag",
+        "_meter",
+        "_moved",
+        "_oldest",
+        "_row",
+        "_row_until",
+        "_seen",
+        "_status",
+        "host",
+        "looked_up",
+        "subject",
+    )
+
+    def __init__(self, host: str, subject: str) -> None:
+        self.host = host
         self.subject = subject
         self.looked_up = 0.0
         self._count = 0
         self._seen: float | None = None
+        self._moved: float | None = None
         self._status: HostStatus | None = None
-        self._meter = RateMeter()
+        self._meter: RateMeter | None = None
         self._lag = 0
         self._oldest: float | None = None
         self._changed = True
+        self._row: HostRow | None = None
+        self._row_until = 0.0
 
     @property
     def written(self) -> int:
@@ -35,49 +65,96 @@ class HostMemory:
         """Whether anything was stored, or is behind, since the last look-up."""
         return self._changed or self._lag > 0
 
-    def note(self, subject: str, count: int, status: HostStatus | None, now: float) -> None:
-        """Take the stream's count of the host's messages, and its receiver's view."""
-        self.subject = subject
+    def note(self, count: int, status: HostStatus | None, now: float, before: float) -> None:
+        """Take the stream's count of the host's messages, and its receiver's view.
+
+        ``before`` is when the look before this one was.
+        """
+        if status is not self._status:
+            self._status = status
+            self._row_until = 0.0
         if count != self._count:
-            if self._count or status is None:
-                self._seen = now
-            elif status.last_written:
-                self._seen = status.last_written
-            self._changed = True
+            self._note_change(count, now, before)
+        elif self._meter is not None:
+            self._meter.note(now, count)
+            self._row_until = 0.0
+            if self._moved is not None and now - self._moved > IDLE_AFTER:
+                self._meter = None
+
+    def _note_change(self, count: int, now: float, before: float) -> None:
+        if self._count or self._status is None:
+            self._seen = now
+        elif self._status.last_written:
+            self._seen = self._status.last_written
+        if self._count:
+            self._moved = now
+            if self._meter is None:
+                self._meter = RateMeter(history=HISTORY)
+                self._meter.note(before, self._count)
+            self._meter.note(now, count)
+        self._changed = True
         self._count = count
-        self._status = status
-        self._meter.note(now, count)
+        self._row_until = 0.0
 
     def is_behind(self, oldest: StoredMessage | None, now: float) -> None:
         """Take the oldest message that is stored and not written; None where there is none."""
         self.looked_up = now
         self._changed = False
-        self._lag = oldest.pending + 1 if oldest else 0
+        lag = oldest.pending + 1 if oldest else 0
+        if lag != self._lag:
+            self._row_until = 0.0
+        self._lag = lag
         self._oldest = epoch_seconds(oldest.time) if oldest else None
 
-    def row(self, host: str, lines_per_message: float, now: float) -> HostRow:
+    def row(self, lines_per_message: float, now: float, silent_after: float = 0.0) -> HostRow:
+        """Return the host as the table shows it."""
+        row = self._row
+        if row is None or now >= self._row_until:
+            row = self._row = self._new_row(lines_per_message, now, silent_after)
+            self._row_until = self._good_until(now, silent_after)
+        return row
+
+    def _good_until(self, now: float, silent_after: float) -> float:
+        if self._meter is not None:
+            return 0.0
+        seen = now - IDLE_AFTER if self._seen is None else self._seen
+        age = now - max(seen, self._oldest or 0.0)
+        # Not all at the same look: up to twice as long, by the name.
+        spread = 1 + (hash(self.host) & 15) / 16
+        until = now + spread * max(STALE_SECONDS, STALE_SHARE * age)
+        for turn in (QUIET_AFTER, silent_after):
+            if now < seen + turn < until:
+                until = seen + turn
+        return until
+
+    def _new_row(self, lines_per_message: float, now: float, silent_after: float) -> HostRow:
         status = self._status
         if status is not None and status.written_messages:
             lines_per_message = status.written_lines / status.written_messages
-        state: HostState = "live"
-        if status is not None and status.held:
-            state = "held"
-        elif self._seen is None or now - self._seen > QUIET_AFTER:
-            state = "quiet"
+        rate = self._meter.rate if self._meter else 0.0
         return HostRow(
-            host=host,
-            partition=str(status.partition) if status else _partition_token(self.subject, host),
-            state=state,
-            lines_per_second=self._meter.rate * lines_per_message,
+            host=self.host,
+            partition=str(status.partition) if status else self._partition_token(),
+            state=self._state(now, silent_after),
+            lines_per_second=rate * lines_per_message,
             lag_messages=self._lag,
             lag_seconds=max(0.0, now - self._oldest) if self._oldest else 0.0,
             unacked=status.unacked if status else 0,
             redelivered=status.redelivered if status else 0,
             last_seen_seconds=now - self._seen if self._seen else None,
             messages=self._count,
+            history=self._meter.latest(HISTORY) if self._meter else (),
         )
 
+    def _state(self, now: float, silent_after: float) -> HostState:
+        if self._status is not None and self._status.held:
+            return "held"
+        if self._seen is not None and now - self._seen < QUIET_AFTER:
+            return "live"
+        if 0 < silent_after <= now - (self._seen or now):
+            return "silent"
+        return "quiet"
 
-def _partition_token(subject: str, host: str) -> str:
-    before = subject.removesuffix(host).rstrip(".").split(".")
-    return before[-1] if before[-1].isdigit() else ""
+    def _partition_token(self) -> str:
+        before = self.subject.removesuffix(self.host).rstrip(".").split(".")
+        return before[-1] if before[-1].isdigit() else ""

@@ -53,6 +53,15 @@ class Gateway(Protocol):
     async def lines_after(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
         """Return a host's lines behind a stream sequence: whole messages, about ``limit`` lines."""
 
+    async def lines_before(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
+        """Return a host's lines before a stream sequence, oldest first: whole messages.
+
+        They are ``limit`` or more, fewer only where the stream has no more, which may be none.
+        """
+
+    async def sequence_at(self, host: str, moment: float) -> int | None:
+        """Return the sequence of a host's first message stored at or after a moment, or None."""
+
     async def marks(self, hosts: Sequence[str]) -> Mapping[str, HostMarks]:
         """Return how far the lines of these hosts have come."""
 

@@ -97,6 +97,11 @@ class Sequences(msgspec.Struct, frozen=True):
     last_active: str = ""
 
 
+class PinnedGroup(msgspec.Struct, frozen=True):
+    group: str = ""
+    pinned_client_id: str = ""
+
+
 class ConsumerInfo(msgspec.Struct, frozen=True):
     name: str
     config: Json
@@ -109,6 +114,7 @@ class ConsumerInfo(msgspec.Struct, frozen=True):
     num_waiting: int = 0
     num_pending: int = 0
     paused: bool = False
+    priority_groups: tuple[PinnedGroup, ...] = ()
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -133,6 +139,14 @@ class _ConsumerPage(msgspec.Struct):
     total: int = 0
     offset: int = 0
     consumers: list[ConsumerInfo] | None = None
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    time: str = ""
+
+
+class _GetReply(msgspec.Struct):
+    message: _Stored = _Stored()
 
 
 class _PurgeReply(msgspec.Struct):
@@ -247,6 +261,16 @@ class JetStream:
                 return False
             raise
         return True
+
+    async def stored_at(self, stream: str, sequence: int) -> str | None:
+        """Return when the leader stored a message, RFC 3339; None where it has none such."""
+        try:
+            found = await self._call(f"STREAM.MSG.GET.{stream}", {"seq": sequence}, _GetReply)
+        except ApiError as error:
+            if error.err_code == NO_MESSAGE_FOUND:
+                return None
+            raise
+        return found.message.time
 
     async def purge_stream(self, stream: str, *, below: int) -> int:
         """Remove all messages below a stream sequence; returns how many."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from heapq import nsmallest
+from operator import attrgetter
 
 import msgspec
 
@@ -50,15 +51,28 @@ LOOKUPS = 64
 _LINES_BATCH = 256
 MESSAGES_OF_A_HOST = 5_000
 """Messages in flight of one host that are looked through for one of them."""
+FIRST_MESSAGES = 32
+"""Messages that a reading backwards begins with, before it knows how many lines each holds."""
 
 
 class LiveGateway:
-    """Implements ``Gateway`` for one stream."""
+    """Implements ``Gateway`` for one stream.
 
-    def __init__(self, connection: Connection, stream: str, *, read_only: bool = False) -> None:
+    ``silent_after``: seconds without a message that make a host silent, 0 for never.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        *,
+        read_only: bool = False,
+        silent_after: float = 0.0,
+    ) -> None:
         self._connection = connection
         self._stream = stream
         self._read_only = read_only
+        self._silent_after = silent_after
         self._jetstream = JetStream(connection, timeout=2.0)
         self._reader = StreamReader(connection, self._jetstream, stream)
         self._receivers = Receivers(connection, stream)
@@ -70,6 +84,11 @@ class LiveGateway:
         self._stored = RateMeter()
         self._written = RateMeter()
         self._hosts: dict[str, HostMemory] = {}
+        self._by_subject: dict[str, HostMemory] = {}
+        self._strangers: set[str] = set()
+        """Subjects of the stream that name no host."""
+        self._in_order: list[HostMemory] | None = None
+        self._looked = 0.0
 
     @property
     def link(self) -> Link:
@@ -108,13 +127,33 @@ class LiveGateway:
         """Return the newest lines of a host, oldest first, at most ``limit``."""
         with _as_gateway_errors(self._stream):
             info = self._info or await self._stream_info()
-            messages = await self._reader.newest(
-                self._pattern.subject_of(host),
-                min(limit, _LINES_BATCH),
-                first=info.state.first_seq,
-                last=info.state.last_seq,
-            )
-        return tuple(deque(lines_of(messages), maxlen=limit))
+        lines = await self.lines_before(host, info.state.last_seq + 1, limit)
+        return lines[-limit:]
+
+    async def lines_before(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
+        """Return a host's lines before a stream sequence: whole messages, ``limit`` or more."""
+        subject = self._pattern.subject_of(host)
+        found: list[LogLine] = []
+        count = FIRST_MESSAGES
+        with _as_gateway_errors(self._stream):
+            info = self._info or await self._stream_info()
+            while len(found) < limit:
+                messages = await self._reader.before(
+                    subject, sequence, count, first=info.state.first_seq
+                )
+                if not messages:
+                    break
+                page = list(lines_of(messages))
+                found[:0] = page
+                sequence = messages[0].sequence
+                lacking = max(0, limit - len(found))
+                count = min(_LINES_BATCH, max(1, round(lacking * len(messages) / len(page))))
+        return tuple(found)
+
+    async def sequence_at(self, host: str, moment: float) -> int | None:
+        """Return the sequence of a host's first message stored at or after a moment."""
+        with _as_gateway_errors(self._stream):
+            return await self._reader.sequence_at(self._pattern.subject_of(host), moment)
 
     async def lines_after(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
         """Return a host's lines behind a stream sequence: whole messages, about ``limit`` lines."""
@@ -253,42 +292,60 @@ class LiveGateway:
         )
         if pattern != self._pattern:
             self._pattern = pattern
+            self._hosts, self._by_subject, self._strangers = {}, {}, set()
+            self._in_order = None
             info = await self._jetstream.stream_info(self._stream, subjects=pattern.filter_subject)
         self._info = info
         return info
 
     def _remember(self, info: StreamInfo, known: Mapping[str, HostStatus], now: float) -> None:
-        counts: dict[str, tuple[str, int]] = {}
-        for subject, count in info.state.subjects.items():
-            host = self._pattern.host_of(subject)
-            if host is not None:
-                counts[host] = (subject, count)
-        for host, (subject, count) in counts.items():
-            memory = self._hosts.setdefault(host, HostMemory(subject))
-            memory.note(subject, count, known.get(host), now)
-        for gone in self._hosts.keys() - counts.keys():
-            del self._hosts[gone]
+        subjects = info.state.subjects
+        for subject, count in subjects.items():
+            memory = self._by_subject.get(subject) or self._meet(subject)
+            # A host that moved to another partition is where it was met last.
+            if memory is not None and memory.subject == subject:
+                memory.note(count, known.get(memory.host), now, self._looked)
+        if len(self._by_subject) + len(self._strangers) > len(subjects):
+            self._forget_all_but(subjects)
+        self._looked = now
+
+    def _meet(self, subject: str) -> HostMemory | None:
+        if subject in self._strangers:
+            return None
+        host = self._pattern.host_of(subject)
+        if host is None:
+            self._strangers.add(subject)
+            return None
+        memory = self._hosts.get(host)
+        if memory is None:
+            memory = self._hosts[host] = HostMemory(host, subject)
+            self._in_order = None
+        memory.subject = subject
+        self._by_subject[subject] = memory
+        return memory
+
+    def _forget_all_but(self, subjects: Mapping[str, int]) -> None:
+        self._strangers &= subjects.keys()
+        for gone in self._by_subject.keys() - subjects.keys():
+            memory = self._by_subject.pop(gone)
+            if memory.subject == gone:
+                self._hosts.pop(memory.host, None)
+                self._in_order = None
 
     async def _look_up(self, now: float) -> None:
         """Ask for the lag of hosts that are not known to be written to their end."""
         floors = {_filter(found): found for found in self._consumers}
-        asking = []
-        for memory in self._hosts.values():
-            consumer = _consumer_of(memory.subject, floors)
-            if consumer is not None and not (consumer.num_pending or consumer.num_ack_pending):
-                memory.is_behind(None, now)
-            elif memory.needs_look_up:
-                mark = memory.written or (consumer.ack_floor.stream_seq if consumer else 0)
-                asking.append((memory, mark))
-        asking.sort(key=lambda pair: pair[0].looked_up)
-        chosen = asking[:LOOKUPS]
+        waiting = [memory for memory in self._hosts.values() if memory.needs_look_up]
+        if floors:
+            waiting = [memory for memory in waiting if not _is_settled(memory, floors, now)]
+        chosen = nsmallest(LOOKUPS, waiting, key=attrgetter("looked_up"))
         found = await asyncio.gather(
             *(
                 self._jetstream.message_after(self._stream, memory.subject, mark + 1)
-                for memory, mark in chosen
+                for memory, mark in ((one, _mark_of(one, floors)) for one in chosen)
             )
         )
-        for (memory, _), message in zip(chosen, found, strict=True):
+        for memory, message in zip(chosen, found, strict=True):
             memory.is_behind(message, now)
 
     def _snapshot(
@@ -300,9 +357,10 @@ class LiveGateway:
         stored_rate = self._stored.note(now, info.state.last_seq)
         if receivers:
             self._written.note(now, lines)
-        rows = tuple(
-            memory.row(host, per_message, now) for host, memory in sorted(self._hosts.items())
-        )
+        if self._in_order is None:
+            self._in_order = [self._hosts[host] for host in sorted(self._hosts)]
+        silent_after = self._silent_after
+        rows = tuple(memory.row(per_message, now, silent_after) for memory in self._in_order)
         totals = _totals(self._consumers, receivers)
         return HomeSnapshot(
             taken=now,
@@ -372,6 +430,23 @@ def _consumer_of(subject: str, by_filter: Mapping[str, ConsumerInfo]) -> Consume
         if found is not None:
             return found
     return by_filter.get("")
+
+
+def _is_settled(memory: HostMemory, floors: Mapping[str, ConsumerInfo], now: float) -> bool:
+    """Whether the host's consumer has nothing left; then the host is not behind."""
+    consumer = _consumer_of(memory.subject, floors)
+    if consumer is None or consumer.num_pending or consumer.num_ack_pending:
+        return False
+    memory.is_behind(None, now)
+    return True
+
+
+def _mark_of(memory: HostMemory, floors: Mapping[str, ConsumerInfo]) -> int:
+    """Return the stream sequence up to which the host's messages are done."""
+    if memory.written:
+        return memory.written
+    consumer = _consumer_of(memory.subject, floors)
+    return consumer.ack_floor.stream_seq if consumer else 0
 
 
 def _delivered(consumer: ConsumerInfo | None) -> int:

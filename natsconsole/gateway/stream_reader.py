@@ -6,6 +6,8 @@ So looking disturbs nothing: no consumer is made, nothing is delivered, nothing 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -20,6 +22,9 @@ from shipper.connection import Connection, RequestFailedError, Subscription
 
 _TIMEOUT = 3.0
 MAX_BYTES = 1 << 20
+MAX_BATCH = 256
+KEPT_BYTES = 4 << 20
+"""Payload bytes that one reading backwards keeps: memory is bounded whatever a message weighs."""
 
 
 class StreamReader:
@@ -44,25 +49,70 @@ class StreamReader:
             f"{API_PREFIX}.DIRECT.GET.{self._stream}", msgspec.json.encode(body)
         )
 
-    async def newest(
-        self, subject: str, count: int, *, first: int, last: int
+    async def before(
+        self, subject: str, sequence: int, count: int, *, first: int = 1
     ) -> list[StoredMessage]:
-        """Return about the last ``count`` messages of a filter between two stream sequences.
+        """Return the last ``count`` messages of a filter before a stream sequence, in order.
 
-        Direct get cannot read backwards, but tells how many matching messages follow: the place
-        to begin at is found by bisection.
+        ``first`` is where the stream begins. Direct get cannot read backwards, but tells how many
+        matching messages follow: the place to begin at is found by growing strides, then halving.
+        What is kept of them is at most ``KEPT_BYTES``, or one message.
         """
-        low, high = max(1, first), max(1, last)
-        while low < high:
+        low, number = await self._reach_back(subject, sequence, count, max(1, first))
+        found: deque[StoredMessage] = deque()
+        kept = 0
+        while number > 0 and low < sequence:
+            page = await self.messages_from(subject, low, batch=min(number, MAX_BATCH))
+            for message in page:
+                if message.sequence < sequence:
+                    found.append(message)
+                    kept += len(message.payload)
+            while len(found) > count or (len(found) > 1 and kept > KEPT_BYTES):
+                kept -= len(found.popleft().payload)
+            if not page:
+                break
+            number -= len(page)
+            low = page[-1].sequence + 1
+        return list(found)
+
+    async def sequence_at(self, subject: str, moment: float) -> int | None:
+        """Return the sequence of the first message of a filter stored at or after a moment.
+
+        The moment is in seconds since the epoch; None where there is no such message.
+        """
+        start = datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
+        body = {"start_time": start, "next_by_subj": subject, "batch": 1}
+        found = await _Answers(self._connection).ask(
+            f"{API_PREFIX}.DIRECT.GET.{self._stream}", msgspec.json.encode(body)
+        )
+        return found[0].sequence if found else None
+
+    async def _reach_back(
+        self, subject: str, sequence: int, count: int, first: int
+    ) -> tuple[int, int]:
+        """Return where at least ``count`` and not far more messages begin, and how many they are.
+
+        They are fewer only where the stream has no more.
+        """
+        behind = await self._count_from(subject, sequence)
+        high, stride, number = sequence, 4 * count, 0
+        low = sequence
+        while low > first and number < count:
+            high, low = low, max(first, low - stride)
+            number = await self._count_from(subject, low) - behind
+            stride *= 4
+        while number > 2 * count and high - low > 1:
             middle = (low + high) // 2
-            found = await self._jetstream.message_after(self._stream, subject, middle)
-            if found is None or found.pending < count:
-                high = middle
+            fewer = await self._count_from(subject, middle) - behind
+            if fewer >= count:
+                low, number = middle, fewer
             else:
-                low = max(middle + 1, found.sequence + 1)
-                if found.pending < 2 * count:
-                    break
-        return (await self.messages_from(subject, low, batch=2 * count))[-count:]
+                high = middle
+        return low, number
+
+    async def _count_from(self, subject: str, sequence: int) -> int:
+        found = await self._jetstream.message_after(self._stream, subject, sequence)
+        return found.pending + 1 if found else 0
 
 
 class _Answers:

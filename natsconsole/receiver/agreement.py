@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from natsconsole.domain.receivers import AckPolicy
-from natsconsole.receiver.consumers import UNCHANGED, ConsumerSettings
+from natsconsole.receiver.consumer_settings import UNCHANGED, ConsumerSettings
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,9 +17,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from natsconsole.receiver.rotated_names import is_renamed
+
 FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
-OPEN_FILES = 256
+OPEN_FILES = 2048
+"""At most, where the process may have so many: to open one costs more than to write to it."""
 _SYNC_ONE_BY_ONE = 4
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -78,15 +81,22 @@ class Archive:
         return Found(found.st_size, found.st_ino)
 
     def find_renamed(self, path: str, inode: int) -> str | None:
-        """Return the path of the file with this inode in the same directory, or None."""
-        directory_name = path.rpartition("/")[0]
+        """Return where a file of ours is now that somebody renamed it in its directory, or None.
+
+        An inode is soon used again, so its new name must be one that a logrotate would give it.
+        """
+        directory_name, _, file_name = path.rpartition("/")
         try:
             directory = os.open(directory_name, _DIRECTORY_FLAGS, dir_fd=self._root)
         except OSError:
             return None
         try:
             with os.scandir(directory) as entries:
-                names = [entry.name for entry in entries if entry.inode() == inode]
+                names = [
+                    entry.name
+                    for entry in entries
+                    if entry.inode() == inode and is_renamed(entry.name, file_name)
+                ]
         finally:
             os.close(directory)
         return f"{directory_name}/{names[0]}" if names else None
@@ -108,11 +118,19 @@ class Archive:
         """Close a file; what was written to it is synced all the same."""
         file = self._files.pop(path, None)
         if file is not None:
-            if path in self._dirty:
-                self._dirty.discard(path)
-                _sync_data(file)
             del self._inodes[path]
-            os.close(file)
+            try:
+                if path in self._dirty:
+                    self._dirty.discard(path)
+                    _sync_data(file)
+            finally:
+                os.close(file)
+
+    def abandon(self, path: str) -> None:
+        """Close a file that failed, unsynced: no sync of other files may fail because of it."""
+        self._dirty.discard(path)
+        with contextlib.suppress(OSError):
+            self.forget(path)
 
     def cut(self, path: str, length: int) -> None:
         """Cut a file back to a length in bytes."""
@@ -132,6 +150,13 @@ class Archive:
         """
         dirty, self._dirty = self._dirty, set()
         made, self._made = self._made, set()
+        try:
+            self._sync(dirty, made)
+        except OSError:
+            self._made |= made  # what they hold is not written again
+            raise
+
+    def _sync(self, dirty: set[str], made: set[str]) -> None:
         if len(dirty) + len(made) > _SYNC_ONE_BY_ONE and _syncfs is not None:
             if _syncfs(self._root) != 0:
                 code = ctypes.get_errno()
@@ -182,6 +207,7 @@ class Archive:
             except FileNotFoundError:
                 file = os.open(file_name, _FILE_FLAGS, FILE_MODE, dir_fd=directory)
                 self._made.add(directory_name)
+                os.fchmod(file, FILE_MODE)
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             os.close(file)
@@ -196,6 +222,7 @@ class Archive:
             os.mkdir(name, DIRECTORY_MODE, dir_fd=self._root)
             self._made.add(name)
             directory = os.open(name, _DIRECTORY_FLAGS, dir_fd=self._root)
+            os.fchmod(directory, DIRECTORY_MODE)
         try:
             yield directory
         finally:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from natsconsole.gateway.jetstream import ApiError
-from natsconsole.receiver.committer import Batch
+from natsconsole.receiver.committer import Batch, Outcome
+from natsconsole.receiver.delivery import Delivery
+from natsconsole.receiver.ledger import LogEntry
 from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, key_of
 from shipper.connection import ConnectionProblem
 
@@ -45,6 +48,7 @@ class Backfill:
         self._around = surroundings
         self._listener = listener
         self._task: asyncio.Task[None] | None = None
+        self._commit: asyncio.Future[Outcome] | None = None
 
     def see_to(self, logs: PartitionLogs) -> None:
         """Begin where there is something to do and nothing is being done."""
@@ -58,6 +62,8 @@ class Backfill:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        if self._commit is not None:
+            await asyncio.wait([self._commit])
 
     async def _run(self, logs: PartitionLogs) -> None:
         delay = RETRY_FIRST
@@ -79,18 +85,20 @@ class Backfill:
         entry = logs.logs[key]
         position = entry.parked_from
         subject = around.subject_of(partition, key[0])
-        await self._see_what_is_gone(key, position)
         while True:
             skipped_to = logs.skipped_to.get(key, 0)
             messages = await around.reader.messages_from(subject, position, batch=BATCH)
             deliveries = [around.delivery_of(message) for message in messages]
             of_log = [delivery for delivery in deliveries if key_of(delivery) == key]
+            if not _continues(logs.logs[key], of_log):
+                reached = messages[0].sequence if messages else None
+                await self._see_what_is_gone(key, position, reached)
             if messages:
                 position = messages[-1].sequence + 1
             elif await around.jetstream.leader_has_from(around.stream, subject, position):
                 await asyncio.sleep(0.2)  # this replica is behind
                 continue
-            outcome = await asyncio.shield(
+            self._commit = asyncio.ensure_future(
                 around.disk.commit(
                     Batch(
                         logs=logs,
@@ -100,6 +108,7 @@ class Backfill:
                     )
                 )
             )
+            outcome = await asyncio.shield(self._commit)
             if outcome.failure is not None:
                 raise outcome.failure
             if key in outcome.broken:
@@ -110,10 +119,19 @@ class Backfill:
                 log.info("partition %s: %r is written up to date again", partition, key[0])
                 return True
 
-    async def _see_what_is_gone(self, key: LogKey, position: int) -> None:
+    async def _see_what_is_gone(self, key: LogKey, position: int, reached: int | None) -> None:
+        """Say so where the stream has no more what waited between two sequences."""
         info = await self._around.jetstream.stream_info(self._around.stream)
-        if info.state.first_seq > position:
+        first = min(info.state.first_seq, reached or info.state.first_seq)
+        if first > position:
             self._around.alarm(
-                f"the stream has dropped messages from {position:,} to "
-                f"{info.state.first_seq - 1:,}: lines of {key[0]} that waited there are lost"
+                f"the stream has dropped messages from {position:,} to {first - 1:,}: "
+                f"lines of {key[0]} that waited there are lost"
             )
+
+
+def _continues(entry: LogEntry, deliveries: Sequence[Delivery]) -> bool:
+    """Whether the ranges prove that nothing is missing before the first of these."""
+    source = deliveries[0].source if deliveries else None
+    span = entry.spans.get(source.file) if source is not None else None
+    return source is not None and span is not None and source.start <= span.end

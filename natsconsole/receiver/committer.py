@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from natsconsole.receiver.archive import Archive
-from natsconsole.receiver.delivery import Delivery
+from natsconsole.receiver.delivery import Delivery, stored_at
 from natsconsole.receiver.file_names import log_path
+from natsconsole.receiver.landmarks import Landmark, with_landmark
 from natsconsole.receiver.ledger import (
     FileEntry,
     Ledger,
@@ -28,7 +29,7 @@ from natsconsole.receiver.log_draft import LogDraft
 from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, key_of
 from natsconsole.receiver.quarantine import quarantine_path, quarantined_line, why_unwritable
 from natsconsole.receiver.reserve import Reserve
-from natsconsole.receiver.rotated_names import free_rotated_name
+from natsconsole.receiver.rotated_names import next_rotated_name
 from natsconsole.receiver.rotation import NEVER, Rotation
 
 LARGEST_CUT = 64 << 20
@@ -52,6 +53,10 @@ class LostPartitionError(OSError):
         super().__init__(errno.EPERM, f"partition {partition} is another receiver's now")
 
 
+Elsewhere = Callable[[int, int, str, str], LogEntry | None]
+"""Finds a log's row of another partition, by epoch, partition, host and name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What one partition wants committed together: messages in delivery order, and decisions."""
@@ -62,6 +67,8 @@ class Batch:
     """Sequences that were delivered and deliberately not written, by log."""
     terminated: Sequence[tuple[Delivery, str]] = ()
     """Messages that are given up, each with the reason: they go to quarantine."""
+    passed_below: int = 0
+    """Below this sequence another machine has written what is not in our ledger."""
     park: Mapping[LogKey, int] = field(default_factory=dict)
     """Logs whose lines stay in the stream, from a sequence on."""
     backfill: LogKey | None = None
@@ -86,6 +93,18 @@ class Outcome:
     """Messages that are in quarantine, each with the reason."""
 
 
+@dataclass(slots=True)
+class _LeftOver:
+    """Bytes behind the end of a file that the ledger knows nothing of."""
+
+    partition: int
+    length: int
+    """The file's without them."""
+    inode: int
+    problem: OSError | None = None
+    """Why they could not be cut off yet."""
+
+
 class Committer:
     """The disk side of a receiver."""
 
@@ -105,7 +124,8 @@ class Committer:
         self._rotation = rotation
         self._reserve = reserve
         self._now = now
-        self._to_cut: dict[str, int] = {}
+        self._left_over: dict[str, _LeftOver] = {}
+        """By path."""
         self.is_held: Callable[[int], bool] = lambda _: True
         """Says whether a partition is still ours: asked before anything of it is written."""
 
@@ -116,19 +136,28 @@ class Committer:
             UncertainFileError: a file is longer than any batch could explain.
             OSError: the ledger cannot be written.
         """
+        self.let_go(partition)
         entry = self._ledger.load(partition)
+        files = dict(entry.files)
         changed: dict[str, FileEntry] = {}
         for path, file in entry.files.items():
             try:
                 now = self._recover(path, file)
             except OSError:
-                continue  # its log will be held when it is written to
+                del files[path]  # it is cut before it is written to, and its log held until then
+                continue
             if now != file:
                 changed[path] = now
         self._archive.sync()
         if changed:
             self._ledger.adopt(changed)
-        return PartitionLogs.of(partition, entry, entry.files | changed), entry
+        return PartitionLogs.of(partition, entry, files | changed), entry
+
+    def let_go(self, partition: int) -> None:
+        """Leave a partition's files alone: whoever has it next cuts them back."""
+        for path, left in list(self._left_over.items()):
+            if left.partition == partition:
+                del self._left_over[path]
 
     def rotate_silent(self, logs: PartitionLogs, paths: Sequence[str]) -> None:
         """Close files that nobody writes to any more, so that retention can have them.
@@ -136,19 +165,29 @@ class Committer:
         Raises:
             OSError: one cannot be renamed, or the ledger cannot be written.
         """
+        self._cut_left_overs()
         for path in paths:
-            file = logs.files.get(path)
-            if file is not None and file.length and self._archive.find(path) is not None:
-                logs.files[path] = self._rotate(path)
-                self._ledger.adopt({path: logs.files[path]})
+            if not self.is_held(logs.partition):
+                return
+            found = self._archive.find(path)
+            if path in logs.files and path not in self._left_over and found and found.length:
+                begun = self._rotate(path)
+                self._ledger.adopt({path: begun})
+                logs.files[path] = begun
 
     def commit(self, batches: Sequence[Batch]) -> list[Outcome]:
         """Write, sync and commit batches of different partitions.
 
         Of a batch that failed no byte is left, and it can be given again.
         """
-        drafts = [_Draft(batch) for batch in batches]
-        failure = self._cut_left_overs() or self._keep_reserve()
+        drafts = [_Draft(batch, self._ledger.elsewhere) for batch in batches]
+        for together in _apart(drafts):
+            self._commit(together)
+        return [draft.outcome for draft in drafts]
+
+    def _commit(self, drafts: Sequence[_Draft]) -> None:
+        self._cut_left_overs()
+        failure = self._keep_reserve()
         if failure is None:
             failure = self._prepare_files(drafts)
         if failure is None:
@@ -161,7 +200,6 @@ class Committer:
                 draft.outcome.failure = failure
             if draft.outcome.failure is None:
                 draft.accept()
-        return [draft.outcome for draft in drafts]
 
     def _keep_reserve(self) -> OSError | None:
         if self._reserve is None or self._reserve.is_whole:
@@ -203,12 +241,18 @@ class Committer:
 
     def _ready(self, path: str, logs: PartitionLogs, size: int) -> FileEntry:
         """Return the file as it is to be appended to, begun anew where that is due."""
+        left = self._left_over.get(path)
+        if left is not None and left.problem is not None:
+            raise left.problem
         now = self._now()
         known = logs.files.get(path)
         if known is None:
             recorded = self._ledger.file(path)
             if recorded is not None:
-                known = self._recover(path, recorded)
+                try:
+                    known = self._recover(path, recorded)
+                except UncertainFileError as error:
+                    raise OSError(errno.EFBIG, str(error)) from error
         found = self._archive.find(path)
         if found is None or known is None or found.inode != known.inode:
             # Ours is gone, was renamed or was never there: what lies there is not ours to cut.
@@ -223,7 +267,7 @@ class Committer:
     def _rotate(self, path: str) -> FileEntry:
         name = path.rpartition("/")[2]
         taken = self._archive.names_beside(path)
-        self._archive.rename(path, free_rotated_name(name, self._now(), taken.__contains__))
+        self._archive.rename(path, next_rotated_name(name, self._now(), taken))
         return FileEntry(0, self._archive.inode(path), self._now())
 
     def _write(self, draft: _Draft) -> OSError | None:
@@ -232,14 +276,27 @@ class Committer:
         for key, path, data in draft.appends():
             try:
                 self._archive.append(path, data)
+                self._see_where_it_went(draft, path, data)
             except OSError as error:
                 if error.errno in _OF_THE_DISK:
-                    return self._take_back([draft]) or error
-                self._to_cut[path] = draft.files_before[path].length
+                    self._take_back([draft])
+                    return error
+                self._leave_over(draft, path)
                 self._cut_left_overs()
+                self._archive.abandon(path)
                 if not draft.break_log(key, error):
-                    return self._take_back([draft]) or error
+                    self._take_back([draft])
+                    return error
         return None
+
+    def _see_where_it_went(self, draft: _Draft, path: str, data: bytes) -> None:
+        """Notice a file that was closed, renamed by somebody, and made anew by our append."""
+        if self._archive.inode(path) != draft.files_before[path].inode:
+            found = self._archive.find(path)
+            if found is not None:
+                length = max(0, found.length - len(data))
+                draft.files_before[path] = FileEntry(length, found.inode)
+            raise OSError(errno.ESTALE, "was replaced by another file", path)
 
     def _make_durable(self, drafts: Sequence[_Draft]) -> OSError | None:
         if not drafts:
@@ -249,7 +306,8 @@ class Committer:
             if self._sync:
                 self._archive.sync()
             if not all(self.is_held(draft.batch.logs.partition) for draft in drafts):
-                return self._take_back(drafts) or _lost(drafts, self.is_held)
+                self._take_back(drafts)
+                return _lost(drafts, self.is_held)
             commits = [draft.to_commit(now) for draft in drafts]
             try:
                 new = self._ledger.commit(commits)
@@ -258,33 +316,49 @@ class Committer:
                     raise
                 new = self._ledger.commit(commits)
         except OSError as error:
-            return self._take_back(drafts) or error
+            self._take_back(drafts)
+            return error
         for draft in drafts:
             draft.name_new_logs(new)
         return None
 
-    def _take_back(self, drafts: Sequence[_Draft]) -> OSError | None:
+    def _take_back(self, drafts: Sequence[_Draft]) -> None:
         for draft in drafts:
-            self._to_cut |= {path: file.length for path, file in draft.files_before.items()}
-        return self._cut_left_overs()
+            for path in draft.files_before:
+                self._leave_over(draft, path)
+        self._cut_left_overs()
 
-    def _cut_left_overs(self) -> OSError | None:
-        failure = None
-        for path, length in list(self._to_cut.items()):
+    def _leave_over(self, draft: _Draft, path: str) -> None:
+        before = draft.files_before[path]
+        self._left_over[path] = _LeftOver(draft.batch.logs.partition, before.length, before.inode)
+
+    def _cut_left_overs(self) -> None:
+        """Cut off what was taken back; a file that cannot be cut is not written to either."""
+        for path, left in list(self._left_over.items()):
             try:
-                found = self._archive.find(path)
-                if found is not None and found.length > length:
-                    self._archive.cut(path, length)
+                there = self._where_it_is(path, left.inode)
+                found = self._archive.find(there) if there is not None else None
+                if there is not None and found is not None and found.length > left.length:
+                    self._archive.cut(there, left.length)
+                if there not in (None, path):
+                    self._archive.forget(there or "")
             except OSError as error:
-                failure = error
+                left.problem = error
             else:
-                del self._to_cut[path]
-        return failure
+                del self._left_over[path]
+
+    def _where_it_is(self, path: str, inode: int) -> str | None:
+        """Return the path of a file of ours, also where somebody has just renamed it."""
+        found = self._archive.find(path)
+        if found is not None and found.inode == inode:
+            return path
+        return self._archive.find_renamed(path, inode)
 
     def _recover(self, path: str, file: FileEntry) -> FileEntry:
         """Cut a file back to its committed length, also under a name that somebody gave it."""
         found = self._archive.find(path)
-        if found is not None and (file.inode in (0, found.inode)):
+        is_ours = found is not None and file.inode == found.inode
+        if found is not None and (is_ours or (file.length and not file.inode)):
             self._cut_back(path, found.length, file.length)
             return replace(file, length=min(found.length, file.length), inode=found.inode)
         renamed = self._archive.find_renamed(path, file.inode) if file.inode else None
@@ -305,6 +379,26 @@ class Committer:
             self._archive.cut(path, length)
 
 
+def _apart(drafts: Sequence[_Draft]) -> Iterator[list[_Draft]]:
+    """Yield the drafts in groups in which no two write to one file.
+
+    A host has one partition, but for a time after their number was changed.
+    """
+    waiting = list(drafts)
+    while waiting:
+        paths: set[str] = set()
+        together, later = [], []
+        for draft in waiting:
+            its = {path for _, path, _ in draft.appends()}
+            if paths & its:
+                later.append(draft)
+            else:
+                together.append(draft)
+                paths |= its
+        yield together
+        waiting = later
+
+
 def _lost(drafts: Sequence[_Draft], is_held: Callable[[int], bool]) -> OSError:
     """Return the error for drafts of which one was lost; the others are to be given again."""
     partition = next(
@@ -316,33 +410,48 @@ def _lost(drafts: Sequence[_Draft], is_held: Callable[[int], bool]) -> OSError:
 class _Draft:
     """One batch on its way to disk: nothing of it counts until it is accepted."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, elsewhere: Elsewhere) -> None:
         self.batch = batch
+        self._elsewhere = elsewhere
         self.outcome = Outcome()
         self.files_before: dict[str, FileEntry] = {}
         """Each file that is written to, as it is before."""
         self._logs: dict[LogKey, LogDraft] = {}
         self._quarantine: list[bytes] = []
         self._committed: int | None = batch.logs.committed
+        self._landmarks = batch.logs.landmarks
         self._entries: dict[LogKey, LogEntry] = {}
         self._files: dict[str, FileEntry] = {}
         self._plan()
 
     def _plan(self) -> None:
         batch = self.batch
+        if batch.passed_below:
+            for key in batch.logs.logs:
+                self._log(key).pass_over(batch.passed_below)
+            self._committed = max(batch.passed_below - 1, self._committed or 0) or None
         for key, sequences in batch.refused.items():
             self._log(key).refuse(sequences)
         for key, sequence in batch.park.items():
             self._log(key).park(sequence)
-        for delivery, reason in batch.terminated:
-            self._give_up(delivery, reason)
         self._take(batch.deliveries)
+        # Behind the others: a mark that they had raised would make repeats of lower messages.
+        for delivery, reason in batch.terminated:
+            self._terminate(delivery, reason)
         if batch.backfill is None:
             messages = (*batch.deliveries, *(delivery for delivery, _ in batch.terminated))
             passed = max((delivery.sequence for delivery in messages), default=0)
-            self._committed = max(passed, self._committed or 0) or None
+            if passed > (self._committed or 0):
+                self._committed = passed
+                self._see_landmark(max(messages, key=lambda one: one.sequence))
         if batch.unpark is not None:
             self._unpark(*batch.unpark)
+
+    def _see_landmark(self, delivery: Delivery) -> None:
+        stored = stored_at(delivery.reply)
+        if stored:
+            newest = Landmark(delivery.sequence, stored)
+            self._landmarks = with_landmark(self._landmarks, newest)
 
     def _take(self, deliveries: Sequence[Delivery]) -> None:
         # By log first: what is done once a message is what bounds the receiver.
@@ -356,12 +465,30 @@ class _Draft:
             else:
                 found.append(delivery)
         for key, of_log in by_log.items():
-            unwritable = [(one, why) for one in of_log if (why := why_unwritable(one))]
-            for delivery, why in unwritable:
-                of_log.remove(delivery)
-                self._give_up(delivery, why)
-            if of_log:
+            # A line without a range has nothing that could be amiss but its host.
+            if (key[1] or not key[0]) and any(map(why_unwritable, of_log)):
+                self._take_carefully(of_log)
+            else:
                 self._log(key).take(of_log, doubtful_to=self.batch.logs.doubtful_to)
+
+    def _take_carefully(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            draft = self._log(key_of(delivery))
+            reason = why_unwritable(delivery)
+            if reason and not draft.is_settled(delivery.sequence):
+                self._give_up(delivery, reason)
+            else:
+                draft.take([delivery], doubtful_to=self.batch.logs.doubtful_to)
+
+    def _terminate(self, delivery: Delivery, reason: str) -> None:
+        key = key_of(delivery)
+        before = self.batch.logs.logs.get(key)
+        if before is not None and before.is_repeat(delivery.sequence):
+            self.outcome.terminated.append((delivery, reason))
+        elif self._log(key).parked_from:
+            self._log(key).take([delivery])
+        else:
+            self._give_up(delivery, reason)
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         self._log(key_of(delivery)).quarantine(delivery)
@@ -378,10 +505,17 @@ class _Draft:
         if draft is None:
             before = self.batch.logs.logs.get(key)
             if before is None:
-                before = LogEntry(host=key[0], name=key[1], path=self._free_path(key))
+                before = self._new_log(key)
             draft = LogDraft(before, is_backfill=self.batch.backfill == key)
             self._logs[key] = draft
         return draft
+
+    def _new_log(self, key: LogKey) -> LogEntry:
+        """Return a log that is new here; in another partition it may have been known."""
+        logs = self.batch.logs
+        known = self._elsewhere(logs.epoch, logs.partition, *key)
+        spans = known.spans if known is not None else {}
+        return LogEntry(host=key[0], name=key[1], path=self._free_path(key), spans=spans)
 
     def _free_path(self, key: LogKey) -> str:
         """Return a new log's path: two logs never share a file, whatever they call themselves."""
@@ -432,6 +566,7 @@ class _Draft:
             committed=self._committed,
             logs=tuple(self._entries.values()),
             files=self._files,
+            landmarks=None if self._landmarks is self.batch.logs.landmarks else self._landmarks,
         )
 
     def name_new_logs(self, ids: dict[tuple[int, str, str], int]) -> None:
@@ -445,6 +580,7 @@ class _Draft:
         """Let the draft count: it is on disk and in the ledger."""
         logs = self.batch.logs
         logs.accept(self._entries, self._files, self._committed)
+        logs.landmarks = self._landmarks
         for key, draft in self._logs.items():
             if draft.skipped_to:
                 logs.skipped_to[key] = max(draft.skipped_to, logs.skipped_to.get(key, 0))

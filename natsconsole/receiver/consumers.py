@@ -7,14 +7,19 @@ younger.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
 
 from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy
-from natsconsole.gateway.jetstream import ConsumerInfo, JetStream
+from natsconsole.gateway.jetstream import ApiError, ConsumerInfo, JetStream
+from natsconsole.receiver.consumer_settings import DEFAULTS, ConsumerSettings
 from natsconsole.receiver.pull import PRIORITY_GROUP
+
+log = logging.getLogger(__name__)
 
 GROUP_KEY = "natsconsole.group"
 PARTITION_KEY = "natsconsole.partition"
@@ -23,23 +28,6 @@ GENERATION_KEY = "natsconsole.generation"
 DIRECTORY_KEY = "natsconsole.directory"
 PRIORITY_TIMEOUT = 2.0
 """Seconds without a pull after which the server pins another client."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumerSettings:
-    """What a group asks of its consumers; None leaves what is there, or the default."""
-
-    ack_wait_seconds: float | None = None
-    max_ack_pending: int | None = None
-    max_deliver: int | None = None
-    backoff_seconds: tuple[float, ...] | None = None
-    """Waits before the first, second, ... redelivery instead of ack wait; the last repeats."""
-
-
-UNCHANGED = ConsumerSettings()
-DEFAULTS = ConsumerSettings(
-    ack_wait_seconds=30.0, max_ack_pending=1000, max_deliver=-1, backoff_seconds=()
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +49,10 @@ class GroupConsumer:
     """Stream sequence up to which all was settled when this was read."""
     delivered: int
     """Highest stream sequence delivered when this was read."""
+    pending: int
+    """Messages it had still to deliver then."""
+    paused: bool
+    """Whether somebody has paused it."""
     config: dict[str, Any]
 
     def wait(self, deliveries: int) -> float:
@@ -76,6 +68,8 @@ class GroupConsumer:
         policy = metadata.get(POLICY_KEY)
         if metadata.get(GROUP_KEY) != group or policy not in ACK_POLICIES:
             return None
+        if info.config.get("ack_policy") != policy or info.config.get("deliver_subject"):
+            return None  # somebody made it after the likeness of ours
         try:
             partition = int(metadata[PARTITION_KEY])
             generation = int(metadata[GENERATION_KEY])
@@ -94,6 +88,8 @@ class GroupConsumer:
             created=info.created,
             ack_floor=info.ack_floor.stream_seq,
             delivered=info.delivered.stream_seq,
+            pending=info.num_pending,
+            paused=info.paused,
             config=info.config,
         )
 
@@ -102,6 +98,8 @@ class Taken(NamedTuple):
     """A consumer that is ready to be pulled from."""
 
     consumer: GroupConsumer
+    rewound: bool
+    """Whether its own count of deliveries begins at 1 now."""
     doubtful_to: int
     """Up to this sequence a receiver with another ledger may have written what comes now."""
 
@@ -135,6 +133,11 @@ class GroupConsumers:
         self._rewinds = rewinds
         self._pins = pins
 
+    @property
+    def priority_group(self) -> str | None:
+        """What pull requests must name; None where the server knows no priority groups."""
+        return PRIORITY_GROUP if self._pins else None
+
     async def newest(self) -> GroupConsumer | None:
         """Return the group's youngest consumer: its policy and settings are the group's."""
         found = await self._all()
@@ -148,30 +151,50 @@ class GroupConsumers:
         *,
         filter_subject: str,
         first_uncommitted: int | None,
+        passed: Callable[[int], Awaitable[None]],
+        anew: bool = False,
     ) -> Taken:
         """Return the partition's consumer, rewound to the first message that is not committed.
 
         Without a ledger, or after a receiver with another one, it goes on at its ack floor. A
         consumer with policy none goes on where it is: delivery was the acknowledgement, and what
         a crash lost of it is lost.
+
+        Args:
+            partition: whose.
+            policy: of acknowledgement.
+            settings: what is asked of it.
+            filter_subject: what it delivers.
+            first_uncommitted: by our ledger; None where that says nothing.
+            passed: awaited with the sequence below which others have written what our ledger does
+                not know of, before anything is changed.
+            anew: leave the one that is there, which cannot be pulled from.
         """
-        found = [consumer for consumer in await self._all() if consumer.partition == partition]
-        found.sort(key=lambda consumer: consumer.generation)
+        infos = await self._jetstream.consumers(self._stream)
+        found = [one for one in self._ours(infos) if one.partition == partition]
         before = found[-1] if found else None
-        start, doubtful_to = self._start(before, first_uncommitted)
+        start, doubtful_to = self._start(found, first_uncommitted)
+        if start > (first_uncommitted or 0):
+            await passed(start)
+        current = None
         is_same = before is not None and before.policy == policy
-        if before is None or not is_same or not self._rewinds:
-            current = await self._create(partition, policy, settings, before, filter_subject, start)
-        else:
-            current = await self._adjust(before, settings)
-        if self._rewinds and (policy != "none" or not is_same or len(found) > 1):
+        if before is not None and is_same and self._rewinds and not anew:
+            current = await self._usable(before, settings, filter_subject)
+        is_made = current is None
+        if current is None:
+            names = {info.name for info in infos}
+            current = await self._create(
+                partition, policy, settings, before, filter_subject, start, names
+            )
+        rewound = self._rewinds and (policy != "none" or is_made or len(found) > 1)
+        if rewound:
             if self._pins:
                 await self._jetstream.unpin_consumer(self._stream, current.name, PRIORITY_GROUP)
             await self._jetstream.reset_consumer(self._stream, current.name, start)
         for old in found:
             if old.name != current.name:
                 await self._jetstream.delete_consumer(self._stream, old.name)
-        return Taken(current, doubtful_to)
+        return Taken(current, rewound or is_made, doubtful_to)
 
     async def read(self, name: str) -> GroupConsumer | None:
         """Return a consumer as it is now, or None where it is not the group's any more."""
@@ -181,21 +204,65 @@ class GroupConsumers:
 
     async def edit(self, consumer: GroupConsumer, settings: ConsumerSettings) -> GroupConsumer:
         """Change what can be changed of a consumer while it is pulled from."""
-        return await self._adjust(consumer, settings)
+        return await self._adjust(consumer, settings, {})
 
     def _start(
-        self, before: GroupConsumer | None, first_uncommitted: int | None
+        self, found: Sequence[GroupConsumer], first_uncommitted: int | None
     ) -> tuple[int, int]:
-        """Return where to begin (0 for the ack floor), and up to where others may have written."""
-        if before is None or before.directory in ("", self._directory):
-            return first_uncommitted or 0, 0
-        doubtful_to = before.delivered if before.delivered > before.ack_floor else 0
-        return max(first_uncommitted or 0, before.ack_floor + 1), doubtful_to
+        """Return where to begin (0 for the start), and up to where others may have written.
+
+        After a crash in the middle of a switch the younger of two may know nothing yet.
+        """
+        floor = max((one.ack_floor for one in found), default=0)
+        delivered = max((one.delivered for one in found), default=0)
+        if all(one.directory in ("", self._directory) for one in found):
+            return first_uncommitted or (floor + 1 if floor else 0), 0
+        return max(first_uncommitted or 0, floor + 1), delivered if delivered > floor else 0
 
     async def _all(self) -> list[GroupConsumer]:
-        infos = await self._jetstream.consumers(self._stream)
+        return self._ours(await self._jetstream.consumers(self._stream))
+
+    def _ours(self, infos: Iterable[ConsumerInfo]) -> list[GroupConsumer]:
+        """Return the group's consumers, the youngest last."""
         found = (GroupConsumer.read(info, self._group) for info in infos)
-        return [consumer for consumer in found if consumer is not None]
+        ours = [consumer for consumer in found if consumer is not None]
+        return sorted(ours, key=lambda consumer: consumer.generation)
+
+    def partitions_without(self, infos: Iterable[ConsumerInfo], count: int) -> list[int]:
+        """Return which of a number of partitions have no consumer of the group."""
+        return sorted(set(range(count)) - {one.partition for one in self._ours(infos)})
+
+    def oddity(self, consumer: GroupConsumer, filter_subject: str) -> str:
+        """Return what somebody changed of a consumer that we cannot do with, or nothing."""
+        wanted = self._fixed(filter_subject)
+        differ = sorted(
+            key for key, value in wanted.items() if (consumer.config.get(key) or None) != value
+        )
+        return ", ".join(differ)
+
+    async def _usable(
+        self, consumer: GroupConsumer, settings: ConsumerSettings, filter_subject: str
+    ) -> GroupConsumer | None:
+        """Return the consumer as it must be; None where that needs a new one."""
+        if any(consumer.config.get(key) != value for key, value in _UNCHANGEABLE.items()):
+            return None
+        changed = self.oddity(consumer, filter_subject)
+        if changed:
+            log.warning("somebody changed %s of consumer %s; mending it", changed, consumer.name)
+        try:
+            return await self._adjust(consumer, settings, self._fixed(filter_subject))
+        except ApiError as error:
+            log.warning("consumer %s cannot be mended: %s", consumer.name, error)
+            return None
+
+    def _fixed(self, filter_subject: str) -> dict[str, Any]:
+        """Return what must be so in a consumer's configuration, whatever is asked of it."""
+        fixed: dict[str, Any] = dict.fromkeys(_MUST_NOT_BE) | {"filter_subject": filter_subject}
+        if self._pins:
+            fixed["priority_policy"] = "pinned_client"
+            fixed["priority_groups"] = [PRIORITY_GROUP]
+            fixed["priority_timeout"] = int(PRIORITY_TIMEOUT * 1e9)
+        return fixed
 
     async def _create(
         self,
@@ -205,15 +272,17 @@ class GroupConsumers:
         before: GroupConsumer | None,
         filter_subject: str,
         start: int,
+        names: Collection[str],
     ) -> GroupConsumer:
         generation = before.generation + 1 if before else 1
+        while self._name(partition, policy, generation) in names:
+            generation += 1
         wanted = _merged(settings, before)
         config: dict[str, Any] = {
-            "durable_name": f"{self._group}-p{partition}-{policy}-{generation}",
+            "durable_name": self._name(partition, policy, generation),
             "description": f"natsconsole receiver group {self._group}, partition {partition}",
             "deliver_policy": "all",
             "ack_policy": policy,
-            "filter_subject": filter_subject,
             "metadata": {
                 GROUP_KEY: self._group,
                 PARTITION_KEY: str(partition),
@@ -223,10 +292,7 @@ class GroupConsumers:
             }
             | _kept(wanted),
         }
-        if self._pins:
-            config["priority_policy"] = "pinned_client"
-            config["priority_groups"] = [PRIORITY_GROUP]
-            config["priority_timeout"] = int(PRIORITY_TIMEOUT * 1e9)
+        config |= {key: value for key, value in self._fixed(filter_subject).items() if value}
         if not self._rewinds:
             # A consumer that cannot be rewound begins where it must, and is made anew each time.
             start = start or (before.ack_floor + 1 if before else 0)
@@ -238,9 +304,14 @@ class GroupConsumers:
         assert made is not None  # noqa: S101 - the metadata above are what read() looks for
         return made
 
-    async def _adjust(self, consumer: GroupConsumer, settings: ConsumerSettings) -> GroupConsumer:
+    def _name(self, partition: int, policy: AckPolicy, generation: int) -> str:
+        return f"{self._group}-p{partition}-{policy}-{generation}"
+
+    async def _adjust(
+        self, consumer: GroupConsumer, settings: ConsumerSettings, fixed: dict[str, Any]
+    ) -> GroupConsumer:
         wanted = _merged(settings, consumer)
-        changes = _editable(consumer.policy, wanted)
+        changes = _editable(consumer.policy, wanted) | fixed
         metadata = consumer.config.get("metadata", {})
         kept = metadata | _kept(wanted) | {DIRECTORY_KEY: self._directory}
         if kept == metadata and all(
@@ -248,10 +319,17 @@ class GroupConsumers:
         ):
             return consumer
         config = consumer.config | changes | {"metadata": kept}
+        config = {key: value for key, value in config.items() if value is not None}
         info = await self._jetstream.update_consumer(self._stream, config)
         return GroupConsumer.read(info, self._group) or consumer
 
 
+_UNCHANGEABLE = {"deliver_policy": "all", "replay_policy": "instant"}
+_MUST_NOT_BE = (
+    "filter_subjects", "headers_only", "max_batch", "max_expires", "max_bytes",
+    "inactive_threshold",
+)  # fmt: skip
+"""Settings that would keep lines, or the consumer itself, from us."""
 _KEPT = ("ack_wait_seconds", "max_ack_pending", "max_deliver", "backoff_seconds")
 
 

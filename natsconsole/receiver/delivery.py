@@ -29,6 +29,15 @@ def place_of(reply: str) -> Place | None:
         return None
 
 
+def stored_at(reply: str) -> int:
+    """Return when a message was stored, in nanoseconds since the epoch; 0 where it is not said."""
+    tokens = reply.split(".")
+    try:
+        return int(tokens[7 if len(tokens) == 9 else 9])
+    except (ValueError, IndexError):
+        return 0
+
+
 class Delivery(msgspec.Struct, eq=False, gc=False):
     """A message as it was delivered. One is made for every message: no dict, no collection."""
 

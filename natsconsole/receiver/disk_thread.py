@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,11 +27,8 @@ class _Call(NamedTuple):
 class DiskThread:
     """Runs commits and other disk work in order; batches that wait are committed together."""
 
-    def __init__(self, committer: Committer, *, interval: float = 0.0) -> None:
+    def __init__(self, committer: Committer) -> None:
         self._committer = committer
-        self._interval = interval
-        """Least seconds between two commits: more lines share a sync, and acks wait for it."""
-        self._last_commit = 0.0
         self._work: queue.SimpleQueue[_Commit | _Call | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
@@ -74,9 +70,6 @@ class DiskThread:
 
     def _all_that_wait(self) -> list[_Commit | _Call | None]:
         items = [self._work.get()]
-        delay = self._last_commit + self._interval - time.monotonic()
-        if delay > 0 and isinstance(items[0], _Commit):
-            time.sleep(delay)
         with contextlib.suppress(queue.Empty):
             while True:
                 items.append(self._work.get_nowait())
@@ -89,7 +82,6 @@ class DiskThread:
             results: list[Any] = list(self._committer.commit([item.batch for item in commits]))
         except Exception as error:  # noqa: BLE001 - a defect must reach whoever waits
             results = [error] * len(commits)
-        self._last_commit = time.monotonic()
         self._loop.call_soon_threadsafe(_settle, [item.done for item in commits], results)
 
     def _answer_call(self, call: _Call) -> None:

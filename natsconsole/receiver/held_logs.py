@@ -52,6 +52,18 @@ class HeldLogs:
         found = (held.reason for (other, _), held in list(self.logs.items()) if other == host)
         return next(found, "")
 
+    def has(self, sequence: int) -> bool:
+        """Whether a message is held."""
+        return any(
+            one.sequence == sequence for held in self.logs.values() for one in held.deliveries
+        )
+
+    def drop(self, sequence: int) -> None:
+        """Hold a message no longer: it is given up."""
+        for held in self.logs.values():
+            held.deliveries = [one for one in held.deliveries if one.sequence != sequence]
+        self.logs = {key: held for key, held in self.logs.items() if held.deliveries}
+
     def is_due(self, now: float) -> bool:
         """Whether a held log is to be tried again."""
         return any(held.retry_at <= now for held in self.logs.values())
@@ -101,14 +113,15 @@ class HeldLogs:
         chosen: dict[LogKey, int] = {}
         messages = len(self)
         size = sum(_size(held.deliveries) for held in self.logs.values())
-        for key in sorted(self.logs, key=lambda key: -len(self.logs[key].deliveries)):
-            if messages <= limit and size <= MOST_BYTES:
-                break
-            deliveries = self.logs[key].deliveries
-            if deliveries:
-                chosen[key] = min(one.sequence for one in deliveries)
-                messages -= len(deliveries)
-                size -= _size(deliveries)
+        for weigh in (len, _size):
+            for key in sorted(self.logs, key=lambda key: -weigh(self.logs[key].deliveries)):
+                if (messages <= limit) if weigh is len else (size <= MOST_BYTES):
+                    break
+                deliveries = self.logs[key].deliveries
+                if deliveries and key not in chosen:
+                    chosen[key] = min(one.sequence for one in deliveries)
+                    messages -= len(deliveries)
+                    size -= _size(deliveries)
         return chosen
 
     def release(self, keys: Iterable[LogKey]) -> list[Delivery]:

@@ -12,12 +12,13 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from natsconsole.domain.integrity import Span, spans_kept
 from natsconsole.domain.receivers import LostRange
+from natsconsole.receiver.landmarks import Landmark
 
 SCHEMA_VERSION = 2
 _COLUMNS = (
@@ -69,6 +70,16 @@ CREATE TABLE log (
     UNIQUE (epoch, partition, host, name)
 );
 """
+_LANDMARKS = """
+CREATE TABLE landmark (
+    epoch INTEGER NOT NULL REFERENCES epoch,
+    partition INTEGER NOT NULL,
+    landmarks TEXT NOT NULL,
+    PRIMARY KEY (epoch, partition)
+) WITHOUT ROWID;
+CREATE INDEX log_of_host ON log (host, name)
+"""
+"""Not of the schema's version: a program that does not know it does without."""
 _FROM_1_TO_2 = """
 ALTER TABLE file ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE file ADD COLUMN since REAL NOT NULL DEFAULT 0;
@@ -145,6 +156,8 @@ class PartitionEntry:
     logs: tuple[LogEntry, ...]
     files: dict[str, FileEntry]
     """By path."""
+    landmarks: tuple[Landmark, ...] = ()
+    """Committed messages by which the stream is known again, oldest first."""
 
     @property
     def first_uncommitted(self) -> int | None:
@@ -165,6 +178,8 @@ class PartitionCommit:
     """None leaves it as it is."""
     logs: tuple[LogEntry, ...]
     files: Mapping[str, FileEntry]
+    landmarks: tuple[Landmark, ...] | None = None
+    """None leaves them as they are."""
 
 
 class Ledger:
@@ -192,15 +207,27 @@ class Ledger:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA wal_autocheckpoint = 256")
+        if self._version() != SCHEMA_VERSION:
+            self._set_up(group)
+        owner = self._identity("group")
+        if owner != group:
+            raise LedgerError(
+                f"ledger {self._path} belongs to group {owner!r}: "
+                f"give group {group!r} a --dir of its own"
+            )
+        self.id = self._identity("id")
+
+    def _set_up(self, group: str) -> None:
+        """Make the tables, or bring those of an older version up to date."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            version = self._version()  # another receiver may just have done it
             if version == 0:
-                self._run(_SCHEMA)
+                self._run(_SCHEMA + _LANDMARKS)
                 self._db.execute("INSERT INTO identity VALUES ('group', ?)", (group,))
                 self._db.execute("INSERT INTO identity VALUES ('id', ?)", (secrets.token_hex(8),))
             elif version == 1:
-                self._run(_FROM_1_TO_2)
+                self._run(_FROM_1_TO_2 + _LANDMARKS)
                 self._db.execute("INSERT INTO identity VALUES ('id', ?)", (secrets.token_hex(8),))
             elif version != SCHEMA_VERSION:
                 raise LedgerError(
@@ -208,17 +235,14 @@ class Ledger:
                     f"{SCHEMA_VERSION}: use the program that wrote it, or another --dir"
                 )
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            owner = self._identity("group")
-            if owner != group:
-                raise LedgerError(
-                    f"ledger {self._path} belongs to group {owner!r}: "
-                    f"give group {group!r} a --dir of its own"
-                )
-            self.id = self._identity("id")
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._roll_back()
             raise
+
+    def _version(self) -> int:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version)
 
     def _run(self, statements: str) -> None:
         for statement in statements.split(";"):
@@ -227,15 +251,6 @@ class Ledger:
     def _identity(self, key: str) -> str:
         (value,) = self._db.execute("SELECT value FROM identity WHERE key = ?", (key,)).fetchone()
         return str(value)
-
-    def highest(self, stream: str) -> int:
-        """Return the highest sequence that is committed of a stream's latest epoch."""
-        (found,) = self._db.execute(
-            "SELECT max(committed) FROM progress WHERE epoch = "
-            "(SELECT max(id) FROM epoch WHERE stream = ?)",
-            (stream,),
-        ).fetchone()
-        return found or 0
 
     def begin_epoch(self, stream: str, created: str) -> bool:
         """Work on this stream. Returns whether an earlier one of that name was made anew.
@@ -256,18 +271,32 @@ class Ledger:
         self._epoch = id_
         return bool(epochs) and id_ != epochs[-1][0]
 
-    def set_back(self, last_sequence: int) -> None:
-        """Forget sequences that the stream has lost again, as a server without its last writes.
+    def set_back(self, partition: int, last_sequence: int) -> None:
+        """Forget a partition's sequences behind one: the stream counts anew from there.
 
         Raises:
             LedgerWriteError: nothing was recorded.
         """
-        values = (last_sequence, self._epoch)
+        entry = self.load(partition)
+        logs = [
+            replace(
+                log,
+                mark=min(log.mark, last_sequence),
+                refused=frozenset(one for one in log.refused if one <= last_sequence),
+                parked_from=log.parked_from if log.parked_from <= last_sequence else 0,
+            )
+            for log in entry.logs
+        ]
+        landmarks = [one for one in entry.landmarks if one.sequence <= last_sequence]
+        place = (self._epoch, partition)
         with self._transaction():
             self._db.execute(
-                "UPDATE progress SET committed = min(committed, ?) WHERE epoch = ?", values
+                "UPDATE progress SET committed = min(committed, ?) "
+                "WHERE epoch = ? AND partition = ?",
+                (last_sequence, *place),
             )
-            self._db.execute("UPDATE log SET mark = min(mark, ?) WHERE epoch = ?", values)
+            self._db.executemany(_UPDATE, [(*_row(log), log.id) for log in logs])
+            self._db.execute(_UPSERT_LANDMARKS, (*place, json.dumps(landmarks)))
 
     def _new_epoch(self, stream: str, created: str, before: int) -> int:
         (id_,) = self._db.execute(
@@ -291,7 +320,30 @@ class Ledger:
             )
         )
         files = {log.path: found for log in logs if (found := self.file(log.path)) is not None}
-        return PartitionEntry(epoch=self._epoch, committed=row and row[0], logs=logs, files=files)
+        return PartitionEntry(
+            epoch=self._epoch,
+            committed=row and row[0],
+            logs=logs,
+            files=files,
+            landmarks=self._landmarks(partition),
+        )
+
+    def _landmarks(self, partition: int) -> tuple[Landmark, ...]:
+        row = self._db.execute(
+            "SELECT landmarks FROM landmark WHERE epoch = ? AND partition = ?",
+            (self._epoch, partition),
+        ).fetchone()
+        return tuple(Landmark(*one) for one in json.loads(row[0])) if row else ()
+
+    def elsewhere(self, epoch: int, partition: int, host: str, name: str) -> LogEntry | None:
+        """Return a log's row of another partition, as after a change of their number."""
+        row = self._db.execute(
+            f"SELECT id, host, name, {', '.join(_COLUMNS)} FROM log "  # noqa: S608 - our names
+            "WHERE epoch = ? AND host = ? AND name = ? AND partition != ? "
+            "ORDER BY written_at DESC LIMIT 1",
+            (epoch, host, name, partition),
+        ).fetchone()
+        return _entry(*row) if row else None
 
     def file(self, path: str) -> FileEntry | None:
         """Return what is committed of a file, or None where it has no row: it is never cut then."""
@@ -320,20 +372,64 @@ class Ledger:
         new: dict[tuple[int, str, str], int] = {}
         with self._transaction():
             for part in commits:
+                self._db.executemany(_UPSERT_FILE, _file_rows(part.files))
+                if self._is_over(part.epoch):
+                    new |= self._add_to_account(part)
+                    continue
+                place = (part.epoch, part.partition)
                 if part.committed is not None:
                     self._db.execute(
                         "INSERT INTO progress VALUES (?, ?, ?) ON CONFLICT DO UPDATE "
                         "SET committed = excluded.committed",
-                        (part.epoch, part.partition, part.committed),
+                        (*place, part.committed),
                     )
-                self._db.executemany(_UPSERT_FILE, _file_rows(part.files))
+                if part.landmarks is not None:
+                    self._db.execute(_UPSERT_LANDMARKS, (*place, json.dumps(part.landmarks)))
                 self._db.executemany(_UPDATE, [(*_row(log), log.id) for log in part.logs if log.id])
                 for log in part.logs:
                     if not log.id:
-                        row = (part.epoch, part.partition, log.host, log.name, *_row(log))
-                        (id_,) = self._db.execute(_INSERT, row).fetchone()
+                        (id_,) = self._db.execute(
+                            _INSERT, (*place, log.host, log.name, *_row(log))
+                        ).fetchone()
                         new[part.partition, log.host, log.name] = id_
         return new
+
+    def _is_over(self, epoch: int) -> bool:
+        """Whether the stream of an epoch has been made anew since."""
+        (newest,) = self._db.execute(
+            "SELECT max(id) FROM epoch WHERE stream = (SELECT stream FROM epoch WHERE id = ?)",
+            (epoch,),
+        ).fetchone()
+        return newest is not None and newest != epoch
+
+    def _add_to_account(self, part: PartitionCommit) -> dict[tuple[int, str, str], int]:
+        """Record lines that were in memory when the stream was made anew.
+
+        Their bytes count, and their ranges; their sequences name other messages by now.
+        """
+        (epoch,) = self._db.execute(
+            "SELECT max(id) FROM epoch WHERE stream = (SELECT stream FROM epoch WHERE id = ?)",
+            (part.epoch,),
+        ).fetchone()
+        ids: dict[tuple[int, str, str], int] = {}
+        for log in part.logs:
+            key = (part.partition, log.host, log.name)
+            row = self._db.execute(
+                "SELECT mark, refused, parked_from, id FROM log "
+                "WHERE epoch = ? AND partition = ? AND host = ? AND name = ?",
+                (epoch, *key),
+            ).fetchone()
+            mark, refused, parked_from, id_ = row or (0, "[]", 0, 0)
+            now = replace(
+                log, mark=mark, refused=frozenset(json.loads(refused)), parked_from=parked_from
+            )
+            if id_:
+                self._db.execute(_UPDATE, (*_row(now), id_))
+            else:
+                (id_,) = self._db.execute(_INSERT, (epoch, *key, *_row(now))).fetchone()
+            if not log.id:
+                ids[key] = id_
+        return ids
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -367,6 +463,9 @@ _CARRY_OVER = (
 _UPSERT_FILE = (
     "INSERT INTO file VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE "
     "SET length = excluded.length, inode = excluded.inode, since = excluded.since"
+)
+_UPSERT_LANDMARKS = (
+    "INSERT INTO landmark VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET landmarks = excluded.landmarks"
 )
 _UPDATE = f"UPDATE log SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = ?"  # noqa: S608
 _INSERT = (

@@ -10,11 +10,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from natsconsole.domain.integrity import Span, gaps_kept, spans_kept, without
+from natsconsole.domain.integrity import (
+    UNKNOWN,
+    Span,
+    gaps_kept,
+    lines_of,
+    spans_kept,
+    without,
+)
 from natsconsole.domain.receivers import LostRange
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.ledger import LogEntry
 from shipper.wire import SourceRange
+
+_MUCH = 4096
 
 
 class LogDraft:
@@ -28,7 +37,7 @@ class LogDraft:
 
     def __init__(self, before: LogEntry, *, is_backfill: bool = False) -> None:
         self._before = before
-        self._spans = before.spans
+        self._spans = dict(before.spans)
         self._gaps = before.lost_ranges
         self.is_backfill = is_backfill
         self.pieces: list[bytes] = []
@@ -83,7 +92,7 @@ class LogDraft:
         self.deliveries += deliveries
         self.mark = deliveries[-1].sequence
         self.messages += len(deliveries)
-        self.lines += data.count(b"\n")
+        self.lines += line_ends(data)
         self.bytes += len(data)
         self.pieces.append(data)
 
@@ -96,16 +105,19 @@ class LogDraft:
         if self.parked_from and not self.is_backfill:
             self.skipped_to = max(self.skipped_to, sequence)
             return
-        is_late = sequence < self.mark
         source, data = delivery.source, delivery.payload
-        if source is not None:
-            data = self._take_range(source, data, is_late=is_late)
-        elif not data.endswith(b"\n"):
+        is_late = sequence < self.mark and not self._follows(source)
+        if source is None and not data.endswith(b"\n"):
             data += b"\n"
+        lines = line_ends(data)
+        if source is not None:
+            whole = data
+            data = self._fill(source, data) if is_late else self._take_range(source, data, lines)
+            if data is not whole:
+                lines = line_ends(data)
         if sequence in self.refused:
             self.refused -= {sequence}
         self.mark = max(self.mark, sequence)
-        lines = data.count(b"\n")
         self.messages += 1
         self.lines += lines
         self.bytes += len(data)
@@ -117,8 +129,26 @@ class LogDraft:
             self.pieces.append(data)
 
     def refuse(self, sequences: frozenset[int]) -> None:
-        """Remember messages that were delivered and are deliberately not written."""
-        self.refused |= sequences
+        """Remember messages that were delivered and are deliberately not written.
+
+        Not those that are written: delivered again, they are refused without harm.
+        """
+        mark = self.mark
+        self.refused |= {one for one in sequences if one > mark}
+
+    def is_settled(self, sequence: int) -> bool:
+        """Whether a message is written or in quarantine already, or passed over in a parked log."""
+        if sequence <= self.mark and sequence not in self.refused:
+            return True
+        return bool(self.parked_from) and not self.is_backfill
+
+    def pass_over(self, below: int) -> None:
+        """Leave to others what is below a sequence: another machine has written it.
+
+        How far that was of each source file nobody here knows, so that no gap can be told.
+        """
+        self.refused = frozenset(one for one in self.refused if one >= below)
+        self._spans = {file: Span(span.end, UNKNOWN) for file, span in self._spans.items()}
 
     def quarantine(self, delivery: Delivery) -> None:
         """Count a message as dealt with though it is not written here, and never will be."""
@@ -144,7 +174,7 @@ class LogDraft:
         before, given_up, parked_from = self._before, self.given_up, self.parked_from
         unwritten = [one for one in self.deliveries if not before.is_repeat(one.sequence)]
         refused = before.refused
-        if not self.is_backfill:
+        if given_up or not self.is_backfill:
             refused |= {one.sequence for one in unwritten}
         self.__init__(before)  # type: ignore[misc]
         self.refused, self.parked_from = refused, parked_from
@@ -175,25 +205,36 @@ class LogDraft:
             written_at=now if self.pieces else before.written_at,
         )
 
-    def _take_range(self, source: SourceRange, data: bytes, *, is_late: bool) -> bytes:
+    def _follows(self, source: SourceRange | None) -> bool:
+        """Whether nothing that stands behind a range is written: then it is in order.
+
+        The sequence alone does not tell, where a later message went to quarantine meanwhile.
+        """
+        if source is None:
+            return False
+        latest = list(self._spans)[-1] if self._spans else source.file
+        known = self._spans.get(source.file)
+        return latest == source.file and (known is None or known.end <= source.start)
+
+    def _take_range(self, source: SourceRange, data: bytes, lines: int) -> bytes:
         """Use the range to drop bytes that are written already, and to notice a gap."""
-        lines = data.count(b"\n")
-        if is_late:
-            self.lost = max(0, self.lost - lines)
-            self._gaps = without(self._gaps, source.file, source.start, source.end, lines)
-            return data
         known = self._spans.get(source.file)
         if known is not None and source.end <= known.end:
-            self.suppressed += 1
-            self.messages -= 1
-            return b""
-        fresh = data
-        if known is not None and source.start == known.end:
-            self._spans = {**self._spans, source.file: Span(source.end, source.line + lines)}
+            return self._drop_repeat()
+        if (
+            known is not None
+            and source.start == known.end
+            and next(reversed(self._spans)) == source.file
+        ):
+            self._spans[source.file] = Span(source.end, source.line + lines)
             return data
+        fresh = data
         if known is None:
-            if self._spans and source.line:
+            before = next(reversed(list(self._spans.values())), None)
+            if before is not None and before.line != UNKNOWN and source.line:
                 self._lose(source.file, 0, source.start, source.line)
+        elif source.start > known.end and known.line == UNKNOWN:
+            pass
         elif source.start > known.end:
             self._lose(source.file, known.end, source.start, max(0, source.line - known.line))
         else:
@@ -203,7 +244,47 @@ class LogDraft:
         self._spans = spans_kept(spans)
         return fresh
 
+    def _fill(self, source: SourceRange, data: bytes) -> bytes:
+        """Use the range of a message that comes behind later ones: what it brings that is missing.
+
+        Where no gap is known it may be from before the first or from a gap that is not remembered
+        any more: rather doubled than lost.
+        """
+        start, end, file = source.start, source.end, source.file
+        known_lost = lines_of(self._gaps)
+        forgotten = self.lost - known_lost
+        fresh = b""
+        for gap in self._gaps:
+            low, high = max(start, gap.start), min(end, gap.end)
+            if gap.file == file and low < high:
+                piece = data[low - start : high - start]
+                fresh += piece
+                self._gaps = without(self._gaps, file, low, high, piece.count(b"\n"))
+        self.lost -= known_lost - lines_of(self._gaps)
+        known = self._spans.get(file)
+        if known is not None and known.end < end:
+            if known.end < start and known.line != UNKNOWN:
+                self._lose(file, known.end, start, max(0, source.line - known.line))
+            fresh += data[max(0, known.end - start) :]
+            self._spans = {**self._spans, file: Span(end, source.line + data.count(b"\n"))}
+        elif not fresh:
+            fresh = data
+            self.lost -= min(forgotten, data.count(b"\n"))
+        return fresh
+
+    def _drop_repeat(self) -> bytes:
+        self.suppressed += 1
+        self.messages -= 1
+        return b""
+
     def _lose(self, file: str, start: int, end: int, lines: int) -> None:
         gap = LostRange(log=self._before.name, file=file, start=start, end=end, lines=lines)
         self._gaps = gaps_kept((*self._gaps, gap))
         self.lost += lines
+
+
+def line_ends(data: bytes) -> int:
+    """Count the line ends. In much text there are many: taking them out beats finding each."""
+    if len(data) < _MUCH:
+        return data.count(b"\n")
+    return len(data) - len(data.replace(b"\n", b""))

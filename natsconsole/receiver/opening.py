@@ -19,15 +19,16 @@ from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.receiver.agreement import Agreement, read_agreement
 from natsconsole.receiver.archive import DIRECTORY_MODE, OPEN_FILES, Archive
 from natsconsole.receiver.committer import Committer
+from natsconsole.receiver.config import ReceiverConfig
 from natsconsole.receiver.consumers import GroupConsumers
 from natsconsole.receiver.directory_identity import directory_identity
 from natsconsole.receiver.disk_thread import DiskThread
 from natsconsole.receiver.leases import Leases, StaticPartitions
-from natsconsole.receiver.ledger import Ledger
+from natsconsole.receiver.ledger import Ledger, LedgerError
 from natsconsole.receiver.membership import Membership, MembershipError, Seat
-from natsconsole.receiver.partition_worker import Orders
+from natsconsole.receiver.orders import Orders
 from natsconsole.receiver.patience import patiently
-from natsconsole.receiver.receiver import Receiver, ReceiverConfig
+from natsconsole.receiver.receiver import Receiver
 from natsconsole.receiver.reserve import Reserve
 from natsconsole.receiver.surroundings import Surroundings
 from shipper.connection import (
@@ -41,8 +42,10 @@ log = logging.getLogger(__name__)
 
 STATE_DIRECTORY = ".natsconsole"
 SYNC_INTERVAL = 1.0
-"""Seconds between two syncs with ``--fsync interval``."""
+"""Seconds between two syncs with ``--fsync interval``, unless so much waits that it is due."""
 DESCRIPTORS_KEPT = 48
+ROOM_TO_OPEN = 1 << 20
+"""Bytes: more than SQLite needs to open a ledger."""
 REWINDS = (2, 14, 0)
 """The first server that can rewind a consumer in place."""
 PINS = HAS_TTL = (2, 11, 0)
@@ -79,8 +82,8 @@ async def open_receiver(
         )
     state_directory = _make_directories(config.directory)
     archive = Archive(config.directory, open_files=_open_files(count))
-    ledger = Ledger(state_directory / "ledger.db", group=config.group)
     reserve = Reserve(state_directory / f"reserve-{config.name}")
+    ledger = _open_ledger(state_directory / "ledger.db", config.group, archive, reserve)
     committer = Committer(
         archive,
         ledger,
@@ -88,7 +91,7 @@ async def open_receiver(
         rotation=config.rotation,
         reserve=reserve,
     )
-    disk = DiskThread(committer, interval=SYNC_INTERVAL if config.fsync == "interval" else 0.0)
+    disk = DiskThread(committer)
     consumers = GroupConsumers(
         jetstream,
         config.stream,
@@ -112,9 +115,11 @@ async def open_receiver(
         stream=config.stream,
         prefix=prefix,
         is_partitioned=partitions_of(info) is not None,
+        partition_count=count,
         state_directory=state_directory,
         legacy_subjects=config.legacy_subjects,
         max_bytes=max(4 << 20, 2 * connection.max_payload),
+        sync_interval=SYNC_INTERVAL if config.fsync == "interval" else 0.0,
     )
     committer.is_held = leases.is_held
     try:
@@ -124,8 +129,9 @@ async def open_receiver(
     finally:
         await disk.close()
         ledger.close()
+        if archive.free_bytes() > ROOM_TO_OPEN:
+            reserve.remove()  # else the next start needs it
         archive.close()
-        reserve.remove()
 
 
 async def _see_that_name_is_free(control: Connection, config: ReceiverConfig) -> None:
@@ -211,10 +217,24 @@ async def _stream(jetstream: JetStream, stream: str) -> StreamInfo:
         raise ReceiverError(str(error)) from error
 
 
+def _open_ledger(path: Path, group: str, archive: Archive, reserve: Reserve) -> Ledger:
+    """Open the ledger, on a full disk with the room that a receiver of our name has kept."""
+    try:
+        return Ledger(path, group=group)
+    except LedgerError as error:
+        if archive.free_bytes() > ROOM_TO_OPEN:
+            raise
+        if not reserve.release():
+            raise LedgerError(f"{error}: the disk is full, free some of it") from error
+        return Ledger(path, group=group)
+
+
 def _make_directories(directory: Path) -> Path:
     state_directory = directory / STATE_DIRECTORY
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
+        if not directory.is_dir():
+            directory.mkdir(parents=True, exist_ok=True)
+            directory.chmod(DIRECTORY_MODE)
         state_directory.mkdir(exist_ok=True, mode=0o700)
         if not os.access(state_directory, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied", str(directory))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from natsconsole.receiver.delivery import Delivery
+from natsconsole.receiver.landmarks import Landmark
 from natsconsole.receiver.ledger import FileEntry, LogEntry, PartitionEntry
 
 LogKey = tuple[str, str]
@@ -58,6 +59,7 @@ class PartitionLogs:
     parked: set[LogKey] = field(default_factory=set)
     skipped_to: dict[LogKey, int] = field(default_factory=dict)
     """Highest sequence of a parked log that was passed over since the take-over."""
+    landmarks: tuple[Landmark, ...] = ()
     doubtful_to: int = 0
     """Up to this sequence a receiver elsewhere may have written messages before it was lost."""
 
@@ -65,7 +67,11 @@ class PartitionLogs:
     def of(cls, partition: int, entry: PartitionEntry, files: dict[str, FileEntry]) -> Self:
         """Begin with what the ledger has."""
         logs = cls(
-            partition=partition, epoch=entry.epoch, committed=entry.committed, files=dict(files)
+            partition=partition,
+            epoch=entry.epoch,
+            committed=entry.committed,
+            files=dict(files),
+            landmarks=entry.landmarks,
         )
         logs.accept({(log.host, log.name): log for log in entry.logs}, {}, entry.committed)
         return logs

@@ -45,17 +45,25 @@ class Pull:
         host_of: HostOf,
         batch: int,
         max_bytes: int,
+        group: str | None = PRIORITY_GROUP,
+        after: int | None = None,
     ) -> None:
+        """Prepare.
+
+        ``group`` is the consumer's priority group, None where it has none. ``after`` is the
+        consumer's own number of its last delivery before, where known.
+        """
         self._connection = connection
         self._next = f"{API_PREFIX}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._host_of = host_of
         self._batch = batch
         self._max_bytes = max_bytes
+        self._group = group
         self._inbox = connection.new_inbox()
         self._subscription: Subscription | None = None
         self._pin = ""
         self._expected = 0
-        self._last_consumer_sequence = 0
+        self._last_consumer_sequence = after
         self._heard = time.monotonic()
         self._buffered_bytes = 0
         self._hosts: dict[str, str] = {}
@@ -65,7 +73,11 @@ class Pull:
         """Set when there is something to take, or a disturbance to look at."""
         self.disturbance = ""
         """Why this pull cannot go on, in plain words; empty while it can."""
-        self.on_delivery: Callable[[Delivery], None] = lambda _: None
+        self.is_refused = False
+        """Whether it is the consumer's doing, so that another consumer may be the cure."""
+        self.delivered = 0
+        """Messages that came."""
+        self._unseen: list[Delivery] = []
         self.pending = 0
         """Messages the consumer has still to deliver, as of the last delivery."""
 
@@ -89,14 +101,29 @@ class Pull:
         return len(self._buffer)
 
     @property
+    def is_full(self) -> bool:
+        """Whether so much is buffered that no more is asked for."""
+        return len(self._buffer) > self._batch // 2 or self._buffered_bytes > self._max_bytes // 2
+
+    @property
     def buffered(self) -> tuple[Delivery, ...]:
         """Deliveries that came and were not taken yet."""
         return tuple(self._buffer)
 
+    def arrivals(self) -> list[Delivery]:
+        """Return what came since this was asked last, taken or not, in order."""
+        arrivals, self._unseen = self._unseen, []
+        return arrivals
+
     def take(self, limit: int) -> list[Delivery]:
         """Take up to ``limit`` deliveries, in order."""
         self.arrived.clear()
-        taken = [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
+        buffer = self._buffer
+        if len(buffer) <= limit:
+            taken = list(buffer)
+            buffer.clear()
+        else:
+            taken = [buffer.popleft() for _ in range(limit)]
         self._buffered_bytes -= sum(len(delivery.payload) for delivery in taken)
         if self._buffer or self.disturbance:
             self.arrived.set()
@@ -112,8 +139,9 @@ class Pull:
             "max_bytes": self._max_bytes,
             "expires": int(EXPIRES * 1e9),
             "idle_heartbeat": int(HEARTBEAT * 1e9),
-            "group": PRIORITY_GROUP,
         }
+        if self._group is not None:
+            request["group"] = self._group
         if self._pin:
             request["id"] = self._pin
         elif self._expected > 0:
@@ -137,10 +165,14 @@ class Pull:
         if self.disturbance:
             return
         deliveries, sequence, consumer_sequence, self.pending = place
-        if self._last_consumer_sequence not in (0, consumer_sequence - 1):
+        if self._last_consumer_sequence not in (None, consumer_sequence - 1):
             self._disturb("a delivery went missing on the way")
             return
+        if not payload and b"\nNats-Msg-Size:" in headers:
+            self._refuse("it delivers headers only")
+            return
         self._last_consumer_sequence = consumer_sequence
+        self.delivered += 1
         if not self._pin:
             self._pin = fields_of(headers).get("Nats-Pin-Id", "")
         source = source_range(headers) if headers else None
@@ -154,7 +186,7 @@ class Pull:
         if not self._buffer:
             self.arrived.set()
         self._buffer.append(delivery)
-        self.on_delivery(delivery)
+        self._unseen.append(delivery)
 
     def _learn_host(self, hosts: dict[str, str], subject: str, source: SourceRange | None) -> str:
         if len(hosts) >= _HOSTS_KEPT:
@@ -169,22 +201,37 @@ class Pull:
         fields = fields_of(headers)
         if status.code == 100:
             last = int(fields.get("Nats-Last-Consumer", "0"))
-            if self._last_consumer_sequence and last > self._last_consumer_sequence:
+            if self._last_consumer_sequence is None or last <= self._last_consumer_sequence:
+                return
+            if self._last_consumer_sequence == 0:
+                self._refuse("somebody else is served by it")
+            else:
                 self._disturb("a delivery went missing on the way")
             return
         pending = fields.get("Nats-Pending-Messages")
         self._expected = max(0, self._expected - int(pending)) if pending is not None else 0
         if status.code == 423:
             self._pin = ""
-        elif status.code == 503 or (status.code == 409 and not _is_end_of(status.description)):
+        elif status.code == 503 or (status.code == 409 and _is_passing(status.description)):
             self._disturb(f"the consumer cannot be pulled from: {status.description or 'gone'}")
+        elif status.code not in (404, 408) and not _is_end_of(status.description):
+            self._refuse(status.description or f"status {status.code}")
         self.arrived.set()
 
+    def _refuse(self, reason: str) -> None:
+        self.is_refused = True
+        self._disturb(f"the consumer cannot be pulled from: {reason}")
+
     def _disturb(self, reason: str) -> None:
-        self.disturbance = reason
+        self.disturbance = self.disturbance or reason
         self.arrived.set()
 
 
 def _is_end_of(description: str) -> bool:
     """Whether a 409 only says that a request is used up."""
     return description.startswith(("Batch Completed", "Message Size Exceeds"))
+
+
+def _is_passing(description: str) -> bool:
+    """Whether a 409 says that consumer or server went away."""
+    return description.startswith(("Consumer Deleted", "Leadership Change", "Server Shutdown"))

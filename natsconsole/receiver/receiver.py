@@ -5,29 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import msgspec
 
-from natsconsole import __version__
 from natsconsole.domain.receivers import (
     SAFE_ANSWERS,
     AckPolicy,
     AnswerRule,
     Fault,
-    FsyncMode,
     HostsReply,
     HostsRequest,
-    HostStatus,
     MessageRequest,
-    ReceiverState,
     ReceiverStatus,
     SettingsRequest,
-    UnackedMessage,
     UnackedReply,
     UnackedRequest,
 )
@@ -35,12 +28,20 @@ from natsconsole.gateway.jetstream import ApiError
 from natsconsole.gateway.key_value import KeyValueError
 from natsconsole.receiver.agreement import Agreement, read_agreement
 from natsconsole.receiver.archive import Archive
-from natsconsole.receiver.consumers import DEFAULTS, UNCHANGED, ConsumerSettings
-from natsconsole.receiver.delivery import Delivery
+from natsconsole.receiver.config import ReceiverConfig
+from natsconsole.receiver.consumer_settings import (
+    LONGEST_WAIT,
+    ConsumerSettings,
+    set_fields,
+    why_unusable,
+)
 from natsconsole.receiver.faults import write_fault
-from natsconsole.receiver.partition_worker import NotInFlightError, Orders, PartitionWorker
+from natsconsole.receiver.orders import Orders
+from natsconsole.receiver.partition import Partition
+from natsconsole.receiver.partition_answers import CannotAnswerError
+from natsconsole.receiver.partition_worker import UNUSABLE, PartitionWorker
+from natsconsole.receiver.report import Report
 from natsconsole.receiver.room import Room
-from natsconsole.receiver.rotation import NEVER, Rotation
 from natsconsole.receiver.surroundings import Surroundings
 from shipper.connection import ConnectionProblem
 
@@ -52,29 +53,12 @@ LEAVE_LIMIT = 1.0
 """Seconds to tell the group that we go: it finds out by itself later."""
 ANSWER_LIMIT = 3.0
 """Seconds to wait until a worker has answered one message."""
+SWITCH_LIMIT = 5.0
+"""Seconds to wait until all workers have done what the group has agreed on."""
 
 
 class RefusedError(Exception):
     """A control request is refused. The text says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverConfig:
-    """What ``natsconsole receive`` was asked to do."""
-
-    stream: str
-    directory: Path
-    group: str
-    name: str
-    ack_policy: AckPolicy | None = None
-    """None keeps the group's."""
-    settings: ConsumerSettings = UNCHANGED
-    partitions: frozenset[int] | None = None
-    """The partitions to receive, whoever else there is; None shares them out in the group."""
-    fsync: FsyncMode = "always"
-    rotation: Rotation = NEVER
-    lab: bool = False
-    legacy_subjects: bool = False
 
 
 class Receiver:
@@ -92,14 +76,17 @@ class Receiver:
         self._around = around
         self._archive = archive
         self._orders = orders
-        self._fault: Fault = "none"
-        self._started = time.time()
         self._stopping = asyncio.Event()
         self._rotating: set[asyncio.Task[None]] = set()
         self.problems: Callable[[], Sequence[str]] = tuple
         """More of what the operator must hear of, from whoever looks after the archive."""
         self._workers = [PartitionWorker(number, around, orders) for number in partitions]
-        self._room = Room(around, self._workers)
+        self._partitions = [worker.partition for worker in self._workers]
+        self._room = Room(around, self._partitions)
+        self._report = Report(
+            config, around, orders, self._partitions, free_bytes=archive.free_bytes
+        )
+        self._report.problems = lambda: (self._room.problem, *self.problems())
         around.leases.on_change = self._leases_changed
 
     async def run(self) -> None:
@@ -136,9 +123,7 @@ class Receiver:
         """Return once nothing has been pending for so many seconds."""
         while True:
             now = time.monotonic()
-            quiet = all(
-                worker.is_idle and now - worker.last_busy >= seconds for worker in self._workers
-            )
+            quiet = all(one.is_idle and now - one.last_busy >= seconds for one in self._partitions)
             if quiet:
                 return
             await asyncio.sleep(0.1)
@@ -153,41 +138,53 @@ class Receiver:
         """
         self._orders.policy = policy
         await self._agree()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                while not all(self._has_switched(worker) for worker in self._workers):
-                    await asyncio.sleep(0.02)
+        await self._wait_for(lambda worker: self._has_switched(worker.partition))
 
-    def _has_switched(self, worker: PartitionWorker) -> bool:
-        if worker.state in {"waiting", "elsewhere"} or worker.held_since is not None:
+    def _has_switched(self, partition: Partition) -> bool:
+        if partition.state in {"waiting", "elsewhere"} or partition.held_since is not None:
             return True
-        return worker.consumer is not None and worker.consumer.policy == self._orders.policy
+        return partition.consumer is not None and partition.policy == self._orders.policy
 
     async def set_settings(self, request: SettingsRequest) -> None:
         """Edit the consumers of the group while they are pulled from.
 
+        Returns once our partitions' consumers have it, or 5 s later.
+
         Raises:
             RefusedError: a value cannot be used, or the group could not be told.
         """
-        if request.max_deliver is not None and (
-            request.max_deliver == 0 or request.max_deliver < -1
-        ):
-            raise RefusedError("max deliver is a number from 1 on, or -1 for no limit")
-        for what, value in (
-            ("ack wait", request.ack_wait_seconds),
-            ("max ack pending", request.max_ack_pending),
-            ("a wait of the back-off", min(request.backoff_seconds or (1.0,))),
-        ):
-            if value is not None and value <= 0:
-                raise RefusedError(f"{what} must be more than 0")
         before = self._orders.settings
-        asked = {
-            name: value
-            for name in msgspec.structs.asdict(request)
-            if (value := getattr(request, name)) is not None
-        }
-        self._orders.settings = replace(before, **asked)
-        await self._agree()
+        problem = why_unusable(request, replace(self._report.settings(), **set_fields(before)))
+        if problem:
+            raise RefusedError(problem)
+        settings = replace(before, **set_fields(request))
+        await self._try(settings)
+        self._orders.settings = settings
+        try:
+            await self._agree()
+        except RefusedError:
+            self._orders.settings = before
+            raise
+        await self._wait_for(lambda worker: worker.has_settings(settings))
+
+    async def _try(self, settings: ConsumerSettings) -> None:
+        """Let the server say of one consumer whether it accepts what all are to have."""
+        consumers = [one.consumer for one in self._partitions if one.consumer is not None]
+        if not consumers:
+            return
+        try:
+            await self._around.consumers.edit(consumers[0], settings)
+        except ApiError as error:
+            if error.err_code in UNUSABLE:
+                raise RefusedError(f"the server refuses these settings: {error}") from error
+        except ConnectionProblem as error:
+            raise RefusedError(f"the server cannot be asked: {error}") from error
+
+    async def _wait_for(self, condition: Callable[[PartitionWorker], bool]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SWITCH_LIMIT):
+                while not all(condition(worker) for worker in self._workers):
+                    await asyncio.sleep(0.02)
 
     async def _agree(self) -> None:
         self._nudge()
@@ -202,8 +199,9 @@ class Receiver:
     def rotate_away(self, paths: Sequence[str]) -> None:
         """Close files of silent hosts, those of ours among these paths: retention wants them."""
         for worker in self._workers:
-            ours = [path for path in paths if path in worker.logs.files] if worker.is_ours else []
-            if ours:
+            partition = worker.partition
+            ours = [path for path in paths if path in partition.logs.files]
+            if ours and partition.is_ours:
                 task = asyncio.create_task(worker.rotate_silent(ours))
                 self._rotating.add(task)
                 task.add_done_callback(self._rotating.discard)
@@ -225,8 +223,7 @@ class Receiver:
             self._require_lab(f"answer {rule.answer}")
         if not 0 < rule.share <= 1:
             raise RefusedError("the share of messages is a number above 0 and up to 1")
-        if rule.delay_seconds <= 0:
-            raise RefusedError("the delay of a nak must be more than 0 seconds")
+        _require_delay(rule.delay_seconds)
         self._orders.rule = AnswerRule(**msgspec.structs.asdict(rule))
         self._nudge()
 
@@ -238,26 +235,34 @@ class Receiver:
         """
         if request.answer not in {*SAFE_ANSWERS, "in-progress"}:
             self._require_lab(f"answer {request.answer}")
+        _require_delay(request.delay_seconds)
+        self._see_arrivals()
         for worker in self._workers:
-            if worker.in_flight.get(request.sequence) is not None:
+            if worker.partition.in_flight.get(request.sequence) is not None:
                 break
         else:
             raise RefusedError(f"message {request.sequence} is not in flight here")
+        if worker.partition.held_since is not None:
+            raise RefusedError(
+                f"partition {worker.partition.number} is held ({worker.partition.reason}): message "
+                f"{request.sequence} cannot be answered before its lines can be written"
+            )
         try:
             async with asyncio.timeout(ANSWER_LIMIT):
                 await worker.ask(request)
-        except NotInFlightError:
-            raise RefusedError(f"message {request.sequence} is not in flight here") from None
+        except CannotAnswerError as error:
+            raise RefusedError(str(error)) from None
         except TimeoutError:
             raise RefusedError(
-                f"message {request.sequence} waits: partition {worker.partition} is {worker.state}"
+                f"message {request.sequence} waits: partition {worker.partition.number} is "
+                f"{worker.partition.state}"
             ) from None
 
     def set_fault(self, fault: Fault) -> None:
         """Suffer a fault from the next write on, or end it."""
         if fault != "none":
             self._require_lab(f"fault {fault}")
-        self._fault = fault
+        self._report.fault = fault
         self._archive.write_fault = write_fault(fault)
         self._nudge()
 
@@ -272,130 +277,15 @@ class Receiver:
 
     def status(self, subject: str) -> ReceiverStatus:
         """Return the whole state; ``subject`` is where the control endpoints listen."""
-        workers = self._workers
-        held = [worker.held_since for worker in workers if worker.held_since is not None]
-        totals = [worker.logs.totals for worker in workers]
-        settings = self._settings()
-        state, reason = self._state()
-        rule = self._orders.rule
-        return ReceiverStatus(
-            name=self.config.name,
-            group=self.config.group,
-            stream=self.config.stream,
-            subject=subject,
-            pid=os.getpid(),
-            version=__version__,
-            now=time.time(),
-            started=self._started,
-            directory=str(self.config.directory),
-            lab=self.config.lab,
-            state=state,
-            reason=reason,
-            held_since=min(held, default=None),
-            ack_policy=self._orders.policy,
-            answer=rule.answer,
-            rule=rule,
-            fault=self._fault,
-            fsync=self.config.fsync,
-            ack_wait_seconds=settings.ack_wait_seconds or 0.0,
-            backoff_seconds=settings.backoff_seconds or (),
-            max_deliver=settings.max_deliver or -1,
-            max_ack_pending=(settings.max_ack_pending or 0)
-            * sum(worker.is_ours for worker in workers),
-            unacked=sum(len(worker.in_flight) for worker in workers),
-            unwritten=sum(worker.unwritten for worker in workers),
-            held_messages=sum(worker.held_messages for worker in workers),
-            redelivered=sum(worker.redelivered for worker in workers),
-            written_lines=sum(total.lines for total in totals),
-            written_messages=sum(total.messages for total in totals),
-            written_bytes=sum(total.bytes for total in totals),
-            suppressed=sum(total.suppressed for total in totals),
-            doubled=sum(total.doubled for total in totals),
-            lost=sum(total.lost for total in totals),
-            out_of_order=sum(total.out_of_order for total in totals),
-            quarantined=sum(total.quarantined for total in totals),
-            parked_hosts=len({host for worker in workers for host, _ in list(worker.logs.parked)}),
-            disk_free_bytes=self._archive.free_bytes(),
-            alarms=self._alarms(),
-            members=self._around.leases.members,
-            partitions=tuple(worker.status() for worker in workers),
-        )
+        return self._report.status(subject)
 
     def hosts(self, request: HostsRequest) -> HostsReply:
         """Return the named hosts, or one page of all in name order."""
-        owners: dict[str, PartitionWorker] = {}
-        for worker in self._workers:
-            owners |= dict.fromkeys((*list(worker.logs.by_host), *list(worker.delivered)), worker)
-        if request.hosts is not None:
-            names: Sequence[str] = [host for host in request.hosts if host in owners]
-        else:
-            names = sorted(owners)[request.offset : request.offset + request.limit]
-        in_flight: dict[str, list[Delivery]] = {}
-        for worker in self._workers:
-            for delivery in worker.in_flight:
-                in_flight.setdefault(delivery.host, []).append(delivery)
-        return HostsReply(
-            total=len(owners),
-            hosts=tuple(
-                _host_status(host, owners[host], in_flight.get(host, ())) for host in names
-            ),
-        )
+        return self._report.hosts(request)
 
     def unacked(self, request: UnackedRequest) -> UnackedReply:
         """Return one page of the messages in flight, in sequence order."""
-        wanted = None if request.hosts is None else set(request.hosts)
-        found = sorted(
-            (
-                (delivery, worker)
-                for worker in self._workers
-                for delivery in worker.in_flight
-                if wanted is None or delivery.host in wanted
-            ),
-            key=lambda pair: pair[0].sequence,
-        )
-        page = found[request.offset : request.offset + request.limit]
-        return UnackedReply(
-            total=len(found),
-            now=time.time(),
-            messages=tuple(_unacked(delivery, worker) for delivery, worker in page),
-        )
-
-    def _alarms(self) -> tuple[str, ...]:
-        found = [*self._around.alarms, self._room.problem, self._around.leases.problem]
-        found += self.problems()
-        return tuple(sentence for sentence in found if sentence)
-
-    def _state(self) -> tuple[ReceiverState, str]:
-        states = {worker.state for worker in self._workers}
-        troubled = sorted(
-            (worker for worker in self._workers if worker.reason),
-            key=lambda worker: worker.state != "held",
-        )
-        reason = f"partition {troubled[0].partition}: {troubled[0].reason}" if troubled else ""
-        if self._orders.draining:
-            return "draining", reason
-        if "held" in states:
-            return "held", reason
-        if "switching" in states:
-            return "switching", reason
-        if states == {"elsewhere"}:
-            others = [name for name in self._around.leases.members if name != self.config.name]
-            return "standby", f"{', '.join(others)} have every partition" if others else ""
-        if states & {"waiting", "taking-over"}:
-            return "starting", reason
-        return ("paused" if self._orders.paused else "running"), reason
-
-    def _settings(self) -> ConsumerSettings:
-        consumers = [worker.consumer for worker in self._workers if worker.consumer is not None]
-        if not consumers:
-            return DEFAULTS
-        first = consumers[0]
-        return ConsumerSettings(
-            ack_wait_seconds=first.ack_wait_seconds,
-            max_ack_pending=first.max_ack_pending,
-            max_deliver=first.max_deliver,
-            backoff_seconds=first.backoff_seconds,
-        )
+        return self._report.unacked(request)
 
     def _require_lab(self, what: str) -> None:
         if not self.config.lab:
@@ -403,47 +293,17 @@ class Receiver:
                 f"{what} would cost lines: only a receiver started with --lab accepts it"
             )
 
+    def _see_arrivals(self) -> None:
+        for partition in self._partitions:
+            partition.see_arrivals()
+
     def _nudge(self) -> None:
-        for worker in self._workers:
-            worker.nudge()
+        for partition in self._partitions:
+            partition.nudge()
 
 
-def _host_status(host: str, worker: PartitionWorker, in_flight: Sequence[Delivery]) -> HostStatus:
-    entries = worker.logs.of_host(host)
-    written = max((entry.mark for entry in entries), default=0)
-    messages = sum(entry.messages for entry in entries)
-    quarantined = sum(entry.quarantined for entry in entries)
-    reason = worker.held_logs.reason_of(host)
-    return HostStatus(
-        host=host,
-        partition=worker.partition,
-        delivered=max(written, worker.delivered.get(host, 0)),
-        written=written,
-        written_lines=sum(entry.lines for entry in entries),
-        written_messages=messages,
-        acked=messages + quarantined - sum(item.written for item in in_flight),
-        unacked=len(in_flight),
-        redelivered=sum(item.deliveries > 1 for item in in_flight),
-        held=worker.held_since is not None or bool(reason),
-        reason=reason,
-        parked_from=min((entry.parked_from for entry in entries if entry.parked_from), default=0),
-        suppressed=sum(entry.suppressed for entry in entries),
-        doubled=sum(entry.doubled for entry in entries),
-        lost=sum(entry.lost for entry in entries),
-        lost_ranges=tuple(gap for entry in entries for gap in entry.lost_ranges),
-        out_of_order=sum(entry.out_of_order for entry in entries),
-        quarantined=quarantined,
-        last_written=max((entry.written_at for entry in entries), default=0.0),
-    )
-
-
-def _unacked(delivery: Delivery, worker: PartitionWorker) -> UnackedMessage:
-    return UnackedMessage(
-        sequence=delivery.sequence,
-        host=delivery.host,
-        partition=worker.partition,
-        deliveries=delivery.deliveries,
-        age=time.monotonic() - delivery.received,
-        remaining=worker.wait_of(delivery),
-        written=delivery.written,
-    )
+def _require_delay(seconds: float) -> None:
+    if not 0 < seconds <= LONGEST_WAIT:
+        raise RefusedError(
+            f"the delay of a nak must be more than 0 and at most {LONGEST_WAIT:,.0f} seconds"
+        )

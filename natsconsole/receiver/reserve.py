@@ -38,6 +38,8 @@ class Reserve:
         try:
             if os.fstat(file).st_size < self._size:
                 _fill(file, self._size)
+            if os.fstat(file).st_size < self._size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(file, 0)

@@ -13,9 +13,11 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from msgspec import MsgspecError
+
 from natsconsole.gateway.jetstream import ApiError, ConsumerInfo, JetStream, StreamInfo
 from natsconsole.gateway.key_value import KeyValueError
-from natsconsole.receiver.partition_worker import PartitionWorker
+from natsconsole.receiver.partition import Partition
 from natsconsole.receiver.surroundings import Surroundings
 from shipper.connection import ConnectionProblem
 
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 INTERVAL = 5.0
 """Seconds between two looks."""
+SOON = 1.0
+"""Seconds to the next look while the stream is full."""
 PURGE_FROM, PURGE_TO = 0.8, 0.6
 """Shares of the stream's limits: past the first it is purged, towards the second."""
 OLD_SHARE = 0.5
@@ -32,51 +36,68 @@ OLD_SHARE = 0.5
 class Room:
     """Watches one stream for one receiver."""
 
-    def __init__(self, around: Surroundings, workers: Sequence[PartitionWorker]) -> None:
+    def __init__(self, around: Surroundings, partitions: Sequence[Partition]) -> None:
         self.problem = ""
         """What endangers unread messages now, in plain words."""
+        self._is_full = False
         self.purged = 0
         """Messages removed by us since the start."""
         self._around = around
-        self._workers = workers
+        self._partitions = partitions
 
     async def run(self) -> None:
         """Look now and then, until cancelled."""
         while True:
             try:
                 await self.look()
-            except (ApiError, ConnectionProblem, KeyValueError) as error:
+            except (ApiError, ConnectionProblem, KeyValueError, MsgspecError, ValueError) as error:
                 log.info("cannot look after the stream's room: %s", error)
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(SOON if self._is_full else INTERVAL)
 
     async def look(self) -> None:
         """Purge where it is due, and see how old the oldest unread message is."""
         info = await self._around.jetstream.stream_info(self._around.stream)
+        knows_all = self._around.see_partitions(info)
         first = next(iter(self._around.leases.members), self._around.name)
-        if first == self._around.name and fullness(info) > PURGE_FROM:
-            await self._purge(info)
-        self.problem = await self._old_unread(info)
+        self._is_full = fullness(info) > PURGE_FROM
+        full = ""
+        if first == self._around.name and self._is_full and knows_all:
+            full = await self._purge(info)
+        self.problem = await self._old_unread(info) or full
 
-    async def _purge(self, info: StreamInfo) -> None:
-        floor = await passed_by_all(self._around.jetstream, info)
+    async def _purge(self, info: StreamInfo) -> str:
+        """Purge as far as is allowed; returns what is in the way where that makes no room."""
+        around = self._around
+        needed = await needed_by_consumers(around.jetstream, info)
+        without = around.consumers.partitions_without(
+            [one for one, _ in needed], around.partition_count
+        )
         # Read after the floors: what is parked is said before the floor moves past it.
-        parked = await self._around.leases.needed()
-        below = min([floor, purge_target(info), *parked.values()])
+        parked = await around.leases.needed()
+        wants = {f"consumer {one.name}": first for one, first in needed}
+        wants |= {f"a parked host of partition {key[1]}": first for key, first in parked.items()}
+        if without:
+            # Whoever is to make it again reads on at what its ledger has not committed.
+            wants[f"partition {without[0]}, without a consumer now,"] = info.state.first_seq
+        below = min([purge_target(info), info.state.last_seq + 1, *wants.values()])
         if below > info.state.first_seq:
-            purged = await self._around.jetstream.purge_stream(self._around.stream, below=below)
+            purged = await around.jetstream.purge_stream(around.stream, below=below)
             self.purged += purged
             log.info("purged %s messages that every consumer has passed", purged)
+            return ""
+        who = min(wants, key=wants.__getitem__, default="")
+        return f"the stream is {fullness(info):.0%} full: {who} still needs its oldest messages"
 
     async def _old_unread(self, info: StreamInfo) -> str:
         max_age = info.config.get("max_age", 0) / 1e9
         if not max_age:
             return ""
         oldest = 0.0
-        for worker in self._workers:
-            if worker.is_ours:
-                first = (worker.logs.committed or 0) + 1
-                parked = [worker.logs.logs[key].parked_from for key in worker.logs.parked]
-                oldest = max(oldest, await self._age(worker.partition, min([first, *parked])))
+        for partition in self._partitions:
+            if partition.is_ours:
+                first = partition.first_unread
+                parked = partition.parked_from
+                oldest = max(oldest, await self._age(partition.number, min([first, *parked])))
         if oldest < OLD_SHARE * max_age:
             return ""
         return (
@@ -91,20 +112,24 @@ class Room:
         return max(0.0, time.time() - _seconds(found.time)) if found else 0.0
 
 
-async def passed_by_all(jetstream: JetStream, info: StreamInfo) -> int:
-    """Return the first stream sequence that any consumer of the stream may still need."""
+async def needed_by_consumers(
+    jetstream: JetStream, info: StreamInfo
+) -> list[tuple[ConsumerInfo, int]]:
+    """Return each of a stream's consumers with the first stream sequence it may still need."""
     stream = info.config["name"]
-    needed = [info.state.last_seq + 1]
+    needed = []
     for consumer in await jetstream.consumers(stream):
         after_floor = consumer.ack_floor.stream_seq + 1
+        first = info.state.last_seq + 1
         if consumer.num_ack_pending:
-            needed.append(after_floor)
+            first = min(first, after_floor)
         elif consumer.num_pending:
             # The floor of a filter that has matched nothing for long lies far below its next.
             for subject in _filters(consumer):
-                first = await jetstream.message_after(stream, subject, after_floor)
-                needed += [first.sequence] if first is not None else []
-    return min(needed)
+                found = await jetstream.message_after(stream, subject, after_floor)
+                first = min(first, found.sequence) if found is not None else first
+        needed.append((consumer, first))
+    return needed
 
 
 def fullness(info: StreamInfo) -> float:

@@ -7,7 +7,7 @@ active file may have such a name: ``file_names`` encodes a log's name that looks
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ _ROTATED = re.compile(
     r"(?:\.([1-9][0-9]{0,8}))?"
     r"(\.gz)?"
 )
+_PACKED = (COMPRESSED, ".bz2", ".xz", ".zst", ".lz4", ".Z")
 _PARTIAL = re.compile(rf"\.(?P<name>.+){re.escape(COMPRESSED)}\.part")
 
 
@@ -64,6 +65,30 @@ def free_rotated_name(log: str, now: float, is_taken: Callable[[str], bool]) -> 
         number += 1
         name = f"{log}.{stamp}.{number}"
     return name
+
+
+def next_rotated_name(log: str, now: float, names: Collection[str]) -> str:
+    """Return the name under which a log's file is rotated away next to files of these names.
+
+    It sorts behind all of the log's rotated files, also where the clock has been set back since.
+    """
+    rotated = (found for found in map(read_rotated, names) if found and found.log == log)
+    latest = max(rotated, default=None)
+    if latest is None or int(now) > latest.stamp:
+        return free_rotated_name(log, now, names.__contains__)
+    stamp = datetime.fromtimestamp(latest.stamp, UTC).strftime(_STAMP)
+    return f"{log}.{stamp}.{latest.number + 1}"
+
+
+def is_renamed(file_name: str, log: str) -> bool:
+    """Whether a log's file may have this name once we or a logrotate renamed it: uncompressed."""
+    if file_name.endswith(_PACKED):
+        return False
+    stem, dot, extension = log.rpartition(".")
+    if file_name.startswith(f"{stem}-") and file_name.endswith(dot + extension):
+        middle = file_name[len(stem) + 1 : -len(dot + extension) or None]
+        return middle.replace("-", "").isdigit()
+    return file_name.startswith((f"{log}.", f"{log}-"))
 
 
 def partial_name(file_name: str) -> str:

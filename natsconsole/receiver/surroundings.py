@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from natsconsole.gateway.jetstream import JetStream, StoredMessage
+from natsconsole.gateway.jetstream import JetStream, StoredMessage, StreamInfo
+from natsconsole.gateway.log_stream import partitions_of
 from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.receiver.committer import Committer
 from natsconsole.receiver.consumers import GroupConsumers
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.disk_thread import DiskThread
+from natsconsole.receiver.landmarks import Landmark
 from natsconsole.receiver.leases import Leases
 from natsconsole.receiver.ledger import Ledger
 from shipper.connection import Connection
@@ -44,10 +48,14 @@ class Surroundings:
     prefix: str
     is_partitioned: bool
     """Whether the stream's transform put a partition token behind the prefix."""
+    partition_count: int
+    """As many as there were when we began: workers and leases are of these."""
     state_directory: Path
     legacy_subjects: bool = False
     max_bytes: int = 4 << 20
     """Bytes of one pull request: must be above the server's max_payload."""
+    sync_interval: float = 0.0
+    """Seconds of the clock's ticks at which few lines are synced; 0 syncs them at once."""
     patience: float = 2.0
     """Seconds to wait for the connection before saying that it is gone."""
     alarms: list[str] = field(default_factory=list)
@@ -96,20 +104,50 @@ class Surroundings:
             received=time.monotonic(),
         )
 
-    async def watch_epoch(self) -> None:
+    async def watch_epoch(self, partition: int) -> None:
         """Tell the ledger which stream this is now, and notice one whose sequences began anew."""
-        # In this order: what is committed before we ask must be in the stream.
-        highest = await self.disk.call(lambda: self.ledger.highest(self.stream))
         info = await self.jetstream.stream_info(self.stream)
-        last = info.state.last_seq
+        self.see_partitions(info)
         if await self.disk.call(lambda: self.ledger.begin_epoch(self.stream, info.created)):
             self.alarm(f"stream {self.stream} was re-created: its messages are taken as new")
-        elif highest > last:
-            await self.disk.call(lambda: self.ledger.set_back(last))
+            return
+        entry = await self.disk.call(lambda: self.ledger.load(partition))
+        known, last = entry.committed or 0, info.state.last_seq
+        same = await self._still_the_same(entry.landmarks, last)
+        if not entry.landmarks and known > last:
+            same = last
+        if same is not None and same < known:
+            # What is not known to be the same message is another: ranges tell what is a repeat.
+            await self.disk.call(lambda: self.ledger.set_back(partition, same))
             self.alarm(
-                f"stream {self.stream} was set back from {highest:,} to {last:,}: "
-                "what it stores from there on is taken as new"
+                f"stream {self.stream} was set back, partition {partition} from {known:,} to "
+                f"{same:,}: what it stores behind that is taken as new"
             )
+
+    async def _still_the_same(self, landmarks: Sequence[Landmark], last: int) -> int | None:
+        """Return the highest sequence whose message is known to be the same; None where all are."""
+        is_set_back = False
+        for landmark in reversed(landmarks):
+            if landmark.sequence <= last:
+                stored = await self.jetstream.stored_at(self.stream, landmark.sequence)
+                if stored is None and not is_set_back:
+                    return None  # it has been removed since, which is no sign of anything
+                if stored is not None and nanoseconds(stored) == landmark.stored_at:
+                    return landmark.sequence if is_set_back else None
+            is_set_back = True
+        return 0 if is_set_back else None
+
+    def see_partitions(self, info: StreamInfo) -> bool:
+        """Whether the stream has the partitions that we share out; an alarm where it has others."""
+        count = partitions_of(info) or 1
+        if count == self.partition_count:
+            return True
+        self.alarm(
+            f"stream {self.stream} has {count} partitions now, its receivers know "
+            f"{self.partition_count}: wait until nothing is unread, then restart all of them; "
+            "until then nothing is purged, and lines of partitions that they do not know wait"
+        )
+        return False
 
     def alarm(self, sentence: str) -> None:
         """Say what the operator must hear of, once."""
@@ -121,3 +159,14 @@ class Surroundings:
     def lock_path(self, partition: int) -> Path:
         """Return the lock file that fences a partition on this machine."""
         return self.state_directory / f"{self.stream}-p{partition}.lock"
+
+
+def nanoseconds(stamp: str) -> int:
+    """Return an RFC 3339 time of the server as nanoseconds since the epoch.
+
+    Raises:
+        ValueError: it is none.
+    """
+    whole, _, fraction = stamp.removesuffix("Z").partition(".")
+    seconds = int(datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp())
+    return seconds * 10**9 + int(fraction.ljust(9, "0")[:9] or "0")

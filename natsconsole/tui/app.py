@@ -11,14 +11,15 @@ from textual.screen import ModalScreen
 from natsconsole.gateway.interface import Gateway
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.home.screen import HomeScreen
-from natsconsole.tui.keymap import bindings
+from natsconsole.tui.keymap import Place, bindings, with_keys
 from natsconsole.tui.lab.runner import LabRunner
-from natsconsole.tui.page.keys import Place
 from natsconsole.tui.page.screen import Page, Surroundings
 from natsconsole.tui.pages import page
 from natsconsole.tui.palette import ConsoleCommands
 from natsconsole.tui.receiver.starter import ReceiverStarter
-from natsconsole.tui.theme import INK_VARIABLES, NATSCONSOLE
+from natsconsole.tui.settings import DEFAULTS, Settings, ThemeName
+from natsconsole.tui.suspension import Suspension
+from natsconsole.tui.theme import INKS_OF_DARK, THEMES
 
 
 class ConsoleApp(App[None]):
@@ -34,16 +35,18 @@ class ConsoleApp(App[None]):
         self,
         gateway: Gateway,
         *,
-        interval: float = 1.0,
+        settings: Settings = DEFAULTS,
         title: str = "",
         demo: DemoControls | None = None,
         clock: Callable[[], float] = time.time,
         starter: ReceiverStarter | None = None,
     ) -> None:
         super().__init__()
+        self.commands = with_keys(settings.keys)
+        self.set_keymap({one.id: one.key for one in self.commands if one.id in settings.keys})
         self.add_mode(
             "home",
-            lambda: HomeScreen(gateway, interval=interval, title=title, demo=demo, clock=clock),
+            lambda: HomeScreen(gateway, settings=settings, title=title, demo=demo, clock=clock),
         )
         self.lab = LabRunner(gateway, demo)
         self._around = Surroundings(
@@ -51,16 +54,24 @@ class ConsoleApp(App[None]):
             title=title,
             demo=demo,
             clock=clock,
-            interval=interval,
+            interval=max(settings.interval, settings.pace.looks),
+            tick=settings.pace.tick,
             starter=starter,
             lab=self.lab,
         )
-        self.register_theme(NATSCONSOLE)
-        self.theme = NATSCONSOLE.name
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        chosen: ThemeName = "monochrome" if self.no_color else settings.theme
+        self.theme = THEMES[chosen].name
+        self.set_class(chosen == "monochrome", "-monochrome")
+
+    def on_mount(self) -> None:
+        """Resume only what was suspended."""
+        Suspension().guard()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Let Textual's own themes draw with our inks too."""
-        return INK_VARIABLES
+        return INKS_OF_DARK
 
     def action_help(self) -> None:
         """Explain signs and keys."""
@@ -76,6 +87,10 @@ class ConsoleApp(App[None]):
 
     def action_go(self, place: Place) -> None:
         """Go to another screen beside Home, in place of the one that is there."""
+        from natsconsole.tui.alerts.screen import AlertsScreen
+
+        if isinstance(self.screen, AlertsScreen):
+            self.pop_screen()
         while isinstance(self.screen, Page) and place != self.screen.PLACE:
             self.pop_screen()
         if not isinstance(self.screen, ModalScreen | Page):

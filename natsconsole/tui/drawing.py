@@ -27,6 +27,10 @@ Ink = Literal[
     "good",
     "warn",
     "bad",
+    "warn-word",
+    "bad-word",
+    "match",
+    "marked",
     "accent",
     "key",
     "title",
@@ -163,17 +167,20 @@ class Drawn(Widget):
             strip = self._shown[y] = self.draw(y)
         return strip
 
-    def repaint(self) -> None:
-        """Draw all lines anew, and send the cells that are no longer as they were."""
+    def repaint(self) -> bool:
+        """Draw all lines anew, send the cells that are no longer as they were; say if any were."""
         if not self.is_mounted or not self.size:
-            return
+            return False
         self._forget_other_sizes()
+        has_changed = False
         for y in range(self.size.height):
             strip = self.draw(y)
             span = changed_span(self._shown.get(y), strip)
             if span is not None:
                 self._shown[y] = strip
                 self.refresh(Region(span[0], y, span[1], 1))
+                has_changed = True
+        return has_changed
 
     def notify_style_update(self) -> None:
         """Draw anew in other colours."""

@@ -6,11 +6,13 @@ from textual import events
 from textual.reactive import var
 
 from natsconsole.tui.drawing import Line, OneLine
-from natsconsole.tui.keymap import COMMANDS, Command
+from natsconsole.tui.keymap import COMMANDS, ELSEWHERE, Command
 
 GAP = 2
 LAST = ("app.help", "leave.quit")
 """Never cut off, however narrow the screen."""
+ABOUT_LINES = ("pane.follow", "pane.jump", "pane.wrap", "pane.times")
+"""They work everywhere, and are shown where lines are."""
 
 
 class KeyBar(OneLine):
@@ -20,6 +22,18 @@ class KeyBar(OneLine):
     """Ids of commands that would be refused now."""
     absent: var[frozenset[str]] = var(frozenset())
     """Ids of commands that do not exist here."""
+
+    place: var[str] = var("hosts")
+    """The area where the keys act now: its own come first, those of other places are left out."""
+    commands: var[tuple[Command, ...]] = var(COMMANDS)
+
+    def watch_place(self) -> None:
+        """Show the keys of this place."""
+        self.repaint()
+
+    def watch_commands(self) -> None:
+        """Show the user's keys."""
+        self.repaint()
 
     def watch_refused(self) -> None:
         """Make the refused ones faint."""
@@ -39,7 +53,13 @@ class KeyBar(OneLine):
         return line
 
     def _places(self) -> list[tuple[int, Command]]:
-        shown = [one for one in COMMANDS if one.show and one.id not in self.absent]
+        shown = [
+            one
+            for one in self.commands
+            if one.show and one.id not in self.absent and self._belongs_here(one)
+        ]
+        if self.place == "lines":
+            shown.sort(key=lambda one: one.area not in {"lines", "pane"})
         first = [one for one in shown if one.id not in LAST]
         last = [one for one in shown if one.id in LAST]
         while first and _length([*first, *last]) > self.size.width:
@@ -49,6 +69,11 @@ class KeyBar(OneLine):
             places.append((start, command))
             start += _cells(command) + GAP
         return places
+
+    def _belongs_here(self, command: Command) -> bool:
+        if self.place == "hosts" and command.id in ABOUT_LINES:
+            return False
+        return command.area != ELSEWHERE[self.place]
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key would do."""

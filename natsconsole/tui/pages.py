@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from natsconsole.tui.page.keys import Place
+from natsconsole.tui.keymap import Place
 from natsconsole.tui.page.screen import Page, Surroundings
 
 

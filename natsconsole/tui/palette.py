@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.screen import Screen
 
-from natsconsole.tui.keymap import COMMANDS, Command
-from natsconsole.tui.page.keys import keys_of
+from natsconsole.tui.commands import commands_of
+from natsconsole.tui.keymap import Command
 from natsconsole.tui.page.screen import Page
 
-LEFT_OUT = ("rows", "app.palette", "leave.interrupt", "pane", "hosts.clear")
+LEFT_OUT = (
+    "rows",
+    "app.palette",
+    "leave.interrupt",
+    "pane.next",
+    "pane.previous",
+    "home.back",
+    "page.back",
+)
 
 
 class ConsoleCommands(Provider):
@@ -21,7 +27,7 @@ class ConsoleCommands(Provider):
 
     async def discover(self) -> Hits:
         """Offer all commands before anything is typed."""
-        for command in _offered(self.screen):
+        for command in self._offered():
             yield DiscoveryHit(
                 _name(command), partial(self.screen.run_action, command.action), help=_help(command)
             )
@@ -29,7 +35,7 @@ class ConsoleCommands(Provider):
     async def search(self, query: str) -> Hits:
         """Offer the commands whose name matches."""
         matcher = self.matcher(query)
-        for command in _offered(self.screen):
+        for command in self._offered():
             score = matcher.match(_name(command))
             if score > 0:
                 yield Hit(
@@ -39,13 +45,10 @@ class ConsoleCommands(Provider):
                     help=_help(command),
                 )
 
-
-def _offered(screen: Screen[Any]) -> Iterable[Command]:
-    commands = COMMANDS
-    if isinstance(screen, Page):
-        general = (one for one in COMMANDS if one.area in {"go", "app", "leave"})
-        commands = (*keys_of(screen.PLACE), *general)
-    return (one for one in commands if one.id not in LEFT_OUT and one.area not in LEFT_OUT)
+    def _offered(self) -> Iterable[Command]:
+        place = self.screen.PLACE if isinstance(self.screen, Page) else None
+        commands = commands_of(self.app, place)
+        return (one for one in commands if one.id not in LEFT_OUT and one.area not in LEFT_OUT)
 
 
 def _name(command: Command) -> str:

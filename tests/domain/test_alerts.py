@@ -4,7 +4,7 @@ import pytest
 
 from natsconsole.domain.alerts import Alert, alerts
 from natsconsole.domain.receivers import AnswerRule, PartitionStatus
-from natsconsole.domain.snapshots import ConsumerTotals, HomeSnapshot, Link
+from natsconsole.domain.snapshots import ConsumerTotals, HomeSnapshot, HostRow, Link
 from screenshots.demo_data import LINK, NOW, pipeline, receiver
 from tests.support.fake_gateway import with_receivers
 
@@ -97,3 +97,26 @@ def test_the_first_look_is_announced() -> None:
 def test_an_incomplete_look_says_why() -> None:
     alert = first(replace(HOME, problem="no answer from the stream"))
     assert alert.sentence == "this look is incomplete: no answer from the stream"
+
+
+def test_silent_hosts_are_counted_and_the_latest_named() -> None:
+    rows = tuple(
+        HostRow(host=f"web-{number}", state="silent", last_seen_seconds=number * 100.0)
+        for number in range(9, 4, -1)
+    )
+    (found,) = alerts(replace(HOME, hosts=rows), LINK, NOW)
+
+    assert found.severity == "warning"
+    assert found.sentence == (
+        "5 hosts are silent: web-5 (8 min), web-6 (10 min), web-7 (12 min) and 2 more; "
+        "look whether their shipper runs"
+    )
+
+
+def test_no_two_alerts_share_a_rule() -> None:
+    receivers = tuple(
+        receiver(name=name, answer="nak", ack_policy="none", max_deliver=3, lost=4, state="held")
+        for name in ("r1", "r2")
+    )
+    found = alerts(with_receivers(HOME, *receivers), replace(LINK, state="lost"), NOW)
+    assert len({one.rule for one in found}) == len(found)

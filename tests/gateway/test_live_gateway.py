@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -155,6 +156,68 @@ async def test_lines_after_go_on_from_there(gateway: LiveGateway, connection: Co
     assert await gateway.lines_after("web1", 2, 100) == ()
 
 
+async def numbered(connection: Connection, count: int, *, each: int = 1) -> None:
+    """Publish messages of so many lines, each followed by another host's."""
+    source, other = Source(connection, "web1"), Source(connection, "db1")
+    for number in range(count):
+        lines = [f"line {number * each + place:06d}\n" for place in range(each)]
+        await source.publish("".join(lines).encode())
+        await other.publish_lines(1)
+
+
+@pytest.mark.parametrize("each", [1, 7])
+async def test_a_stream_is_read_back_to_its_beginning(
+    gateway: LiveGateway, connection: Connection, each: int
+) -> None:
+    await numbered(connection, 400, each=each)
+    pages = [await gateway.recent_lines("web1", 50)]
+    pages[0] = [line for line in pages[0] if line.sequence > pages[0][0].sequence]
+    while page := await gateway.lines_before("web1", pages[-1][0].sequence, 50):
+        pages.append(page)
+    texts = [line.text for page in reversed(pages) for line in page]
+
+    assert texts == [f"line {number:06d}" for number in range(400 * each)]
+    assert all(len(page) >= 50 for page in pages[1:-1])
+
+
+async def test_reading_back_leaps_over_other_hosts(
+    gateway: LiveGateway, connection: Connection
+) -> None:
+    source, other = Source(connection, "web1"), Source(connection, "db1")
+    await source.publish_lines(3)
+    await other.publish_lines(3000)
+    await source.publish_lines(2)
+
+    lines = await gateway.lines_before("web1", 3004, 10)
+    assert [line.sequence for line in lines] == [1, 2, 3]
+    assert await gateway.lines_before("web1", 1, 10) == ()
+
+
+async def test_reading_back_keeps_few_bytes_of_large_messages(
+    gateway: LiveGateway, connection: Connection
+) -> None:
+    source = Source(connection, "web1")
+    for number in range(20):
+        await source.publish(f"{number} {'x' * 900_000}\n".encode())
+
+    lines = await gateway.lines_before("web1", 21, 1)
+    assert [line.text.partition(" ")[0] for line in lines] == ["16", "17", "18", "19"]
+    assert [line.sequence for line in await gateway.recent_lines("web1", 1)] == [20]
+
+
+async def test_a_moment_is_found(gateway: LiveGateway, connection: Connection) -> None:
+    source, other = Source(connection, "web1"), Source(connection, "db1")
+    await source.publish_lines(5)
+    await other.publish_lines(5)
+    between = time.time()
+    await other.publish_lines(1)
+    await source.publish_lines(5)
+
+    assert await gateway.sequence_at("web1", between) == 12
+    assert await gateway.sequence_at("web1", 0) == 1
+    assert await gateway.sequence_at("web1", between + 3600) is None
+
+
 async def test_looking_makes_nothing_on_the_server(
     gateway: LiveGateway, connection: Connection
 ) -> None:
@@ -162,6 +225,8 @@ async def test_looking_makes_nothing_on_the_server(
     await Source(connection, "web1").publish_lines(5)
     await gateway.look()
     await gateway.recent_lines("web1", 5)
+    await gateway.lines_before("web1", 4, 2)
+    await gateway.sequence_at("web1", 0)
     await gateway.marks(["web1"])
 
     assert await jetstream.consumers("LOGS") == []

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from natsconsole.domain.receivers import AnswerRule
+from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.log_stream import LogStream
 from natsconsole.receiver.opening import ReceiverError
 from natsconsole.receiver.receiver import Receiver
@@ -181,12 +182,8 @@ async def test_hand_over_to_another_machine_doubles_nothing(
         assert sorted(content(source, here, there).splitlines()) == source.content.splitlines()
 
 
-async def test_a_frozen_receiver_on_another_machine_writes_nothing_after_it(
-    nats_server: NatsServer, connection: Connection, tmp_path: Path
-) -> None:
-    jetstream = await make_stream(connection)
-    sources = [Source(connection, f"web{number}") for number in range(4)]
-    here, there = tmp_path / "here", tmp_path / "there"
+async def until_acknowledged(jetstream: JetStream) -> None:
+    """Wait until nothing is on its way: then no transaction is open either."""
 
     async def all_acknowledged() -> bool:
         return not any(
@@ -194,11 +191,21 @@ async def test_a_frozen_receiver_on_another_machine_writes_nothing_after_it(
             for found in await jetstream.consumers("LOGS")
         )
 
+    await until(all_acknowledged, within=10)
+
+
+async def test_a_frozen_receiver_on_another_machine_writes_nothing_after_it(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path
+) -> None:
+    jetstream = await make_stream(connection)
+    sources = [Source(connection, f"web{number}") for number in range(4)]
+    here, there = tmp_path / "here", tmp_path / "there"
+
     async with receive(nats_server, there, "frozen") as frozen:
         for source in sources:
             await source.publish_lines(50)
         await until(lambda: all(content(one, there) == one.content for one in sources), within=10)
-        await until(all_acknowledged)
+        await until_acknowledged(jetstream)
         os.kill(frozen.process.pid, signal.SIGSTOP)
         for source in sources:
             await source.publish_lines(50)
@@ -227,12 +234,13 @@ async def test_a_frozen_receiver_on_another_machine_writes_nothing_after_it(
 async def test_a_frozen_receiver_on_the_same_directory_keeps_its_fence(
     nats_server: NatsServer, connection: Connection, tmp_path: Path
 ) -> None:
-    await make_stream(connection)
+    jetstream = await make_stream(connection)
     source = Source(connection, "web1")
     out = tmp_path / "out"
     async with receive(nats_server, out, "frozen") as frozen:
         await source.publish_lines(50)
         await until(lambda: content(source, out) == source.content, within=10)
+        await until_acknowledged(jetstream)
         os.kill(frozen.process.pid, signal.SIGSTOP)
         await source.publish_lines(50)
         before = content(source, out)

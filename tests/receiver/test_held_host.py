@@ -13,7 +13,7 @@ import pytest
 from natsconsole.domain.receivers import HostsRequest, HostStatus
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.receiver.archive import Archive
-from natsconsole.receiver.consumers import ConsumerSettings
+from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection
 from tests.support.nats_server import NatsServer

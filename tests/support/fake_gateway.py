@@ -69,6 +69,10 @@ class FakeGateway:
         """What receivers know of hosts."""
         self.seen = EventsSeen()
         """The advisories."""
+        self.pages = 0
+        """How often older lines were asked for."""
+        self.page_gate: asyncio.Event | None = None
+        """Where there is one, older lines wait for it."""
 
     async def look(self) -> HomeSnapshot:
         self.looks += 1
@@ -84,6 +88,20 @@ class FakeGateway:
     async def lines_after(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
         self._need_link()
         return [line for line in self.lines_of.get(host, []) if line.sequence > sequence][:limit]
+
+    async def lines_before(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
+        self.pages += 1
+        if self.page_gate is not None:
+            await self.page_gate.wait()
+        self._need_link()
+        found = [line for line in self.lines_of.get(host, []) if line.sequence < sequence]
+        first = found[-limit:][0].sequence if found else 0
+        return [line for line in found if line.sequence >= first]
+
+    async def sequence_at(self, host: str, moment: float) -> int | None:
+        self._need_link()
+        lines = self.lines_of.get(host, [])
+        return next((line.sequence for line in lines if line.time >= moment), None)
 
     async def marks(self, hosts: Sequence[str]) -> Mapping[str, HostMarks]:
         self._need_link()

@@ -10,9 +10,10 @@ from typing import Any
 
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.log_stream import LogStream, create_log_stream
-from natsconsole.receiver.consumers import ConsumerSettings
+from natsconsole.receiver.config import ReceiverConfig
+from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.opening import open_receiver
-from natsconsole.receiver.receiver import Receiver, ReceiverConfig
+from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection, ConnectionOptions
 from shipper.wire import SourceRange, publish_subject
 from tests.support.nats_server import NatsServer
@@ -42,9 +43,11 @@ def receiver_config(directory: Path, **changes: Any) -> ReceiverConfig:
 
 
 @contextlib.asynccontextmanager
-async def running(server: NatsServer, config: ReceiverConfig) -> AsyncIterator[Receiver]:
+async def running(
+    server: NatsServer, config: ReceiverConfig, *, options: ConnectionOptions | None = None
+) -> AsyncIterator[Receiver]:
     """Run a receiver in this process until the block ends; then it drains."""
-    options = ConnectionOptions(servers=(server.url,))
+    options = options or ConnectionOptions(servers=(server.url,))
     async with (
         Connection(options) as connection,
         Connection(options) as control,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.app import App
 from textual.pilot import Pilot
 
 from natsconsole.tui.app import ConsoleApp
 from natsconsole.tui.home.screen import HomeScreen
+from natsconsole.tui.settings import DEFAULTS, Settings
 from screenshots.demo_data import NOW
 from screenshots.picture import until
 from tests.support.fake_gateway import FakeDemo, FakeGateway
@@ -71,7 +72,7 @@ class Console:
         if self.gateway.lines_of:
             await until(
                 self.pilot,
-                lambda: all(len(pane.view.ring) for pane in self.home.panes if pane.host),
+                lambda: all(len(pane.view.window) for pane in self.home.panes if pane.host),
             )
         await self.pilot.pause()
 
@@ -83,10 +84,12 @@ async def console(
     size: tuple[int, int] = (140, 40),
     demo: FakeDemo | None = None,
     waits: bool = True,
+    settings: Settings = DEFAULTS,
 ) -> AsyncIterator[Console]:
     """Run a console on this gateway."""
     clock = Clock()
-    app = ConsoleApp(gateway, interval=0.05, title="demo", demo=demo, clock=clock)
+    settings = replace(settings, interval=0.05)
+    app = ConsoleApp(gateway, settings=settings, title="demo", demo=demo, clock=clock)
     async with app.run_test(size=size) as pilot:
         opened = Console(app=app, gateway=gateway, pilot=pilot, clock=clock)
         if waits:

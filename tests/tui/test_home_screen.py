@@ -1,11 +1,13 @@
 import asyncio
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.snapshots import EMPTY_HOME, Link
 from natsconsole.gateway.interface import GatewayError
+from natsconsole.tui.settings import Settings
 from screenshots.demo_data import LINK, NOW, receiver
 from screenshots.picture import until
 from screenshots.scenes import disk_full, flowing, withholding
@@ -171,7 +173,7 @@ async def test_the_cursor_stays_on_its_host() -> None:
 async def test_the_filter_narrows_and_escape_shows_all() -> None:
     async with console(flowing()) as it:
         await it.press("slash", "d", "b", "q")
-        assert "no host has that in its name" in it.text
+        assert "no host passes the filter" in it.text
         await it.press("backspace")
         assert "HOSTS 14/96" in it.text
         await it.press("enter")
@@ -190,6 +192,114 @@ async def test_sort_goes_round_and_marks_its_column() -> None:
         assert it.hosts[0] == "web-02"
         await it.press("S")
         assert "lines/s▲" in it.text
+
+
+async def test_a_click_on_a_column_sorts_by_it_and_turns_it_round() -> None:
+    async with console(flowing()) as it:
+        at = it.text.splitlines()[4].index("lines/s") + 2
+        await it.pilot.click("HostHeader", offset=(at, 0))
+        await it.shows("lines/s▼")
+        assert it.hosts[0] == "web-02"
+        await it.pilot.click("HostHeader", offset=(at, 0))
+        await it.shows("lines/s▲")
+        await it.pilot.click("HostHeader", offset=(4, 0))
+        await it.shows("host▲")
+
+
+async def test_marked_hosts_are_opened_in_a_pane_each() -> None:
+    async with console(flowing()) as it:
+        await it.press("space", "space", "space")
+        await it.shows("◆ 3 marked")
+        assert it.text.count("◆") == 4
+        await it.press("enter")
+        assert [pane.host for pane in it.home.panes] == ["api-01", "api-02", "api-03"]
+        await until(it.pilot, lambda: all(len(pane.view.window) for pane in it.home.panes))
+        assert "◆" not in it.text
+        await it.press("g", "space", "enter")
+        assert [pane.host for pane in it.home.panes] == ["api-01"]
+
+
+async def test_more_marks_than_panes_say_how_many_were_left_out() -> None:
+    async with console(flowing()) as it:
+        await it.press(*["space"] * 6, "enter")
+        await it.shows("4 panes are the most: 2 marked hosts left out")
+        assert len(it.home.panes) == 4
+
+
+async def test_marks_can_be_taken_back() -> None:
+    async with console(flowing()) as it:
+        await it.press("space", "up", "space")
+        assert "marked" not in it.text
+        await it.press("space", "space", "escape")
+        assert "marked" not in it.text
+
+
+async def test_a_filter_can_exclude_and_be_fuzzy() -> None:
+    async with console(flowing()) as it:
+        await it.press("slash")
+        await it.shows("web   !web   ~wb1")
+        await it.press("exclamation_mark", *"web")
+        assert "HOSTS 60/96" in it.text
+        await it.press("enter", "escape", "slash", "tilde", *"q8")
+        assert it.hosts == ["queue-08"]
+
+
+async def test_each_host_has_a_chart_of_its_rate() -> None:
+    gateway = flowing()
+    rows = tuple(replace(row, history=(1.0, 4.0, 2.0, 8.0)) for row in gateway.home.hosts)
+    gateway.home = replace(gateway.home, hosts=rows)
+    async with console(gateway) as it:
+        await it.shows("▂▄▃▇")
+    async with console(gateway, settings=Settings(bandwidth="low")) as it:
+        assert "▂▄▃▇" not in it.text
+
+
+async def test_a_silent_host_stands_first_and_is_named() -> None:
+    gateway = flowing()
+    rows = tuple(
+        replace(row, state="silent", last_seen_seconds=700.0) if row.host == "cache-04" else row
+        for row in gateway.home.hosts
+    )
+    gateway.home = replace(gateway.home, hosts=rows)
+    async with console(gateway) as it:
+        await it.shows("△ 1 host is silent: cache-04 (12 min); look whether its shipper runs")
+        assert it.hosts[0] == "cache-04"
+        assert "! cache-04" in it.text
+
+
+async def test_all_alerts_are_one_key_away_and_say_how_long() -> None:
+    gateway = disk_full()
+    status = gateway.home.receivers[0]
+    gateway.home = with_receivers(
+        gateway.home, msgspec.structs.replace(status, ack_policy="none", max_deliver=3)
+    )
+    async with console(gateway) as it:
+        await it.shows("+2 more · ! all")
+        it.clock.now += 75
+        gateway.home = replace(gateway.home, taken=it.clock.now)
+        await it.press("exclamation_mark")
+        await it.shows("alerts 3")
+        await it.shows("75s  receiver-1 p3: disk full")
+        for words in ("ack policy none", "max deliver 3"):
+            assert words in it.text
+        gateway.home = flowing().home
+        await it.shows("alerts 0")
+        await it.press("escape")
+        await it.shows("HOSTS 96")
+        await it.pilot.click("#alert", offset=(5, 0))
+        await it.shows("alerts 0")
+
+
+@pytest.mark.parametrize(("bell", "rung"), [(True, 1), (False, 0)])
+async def test_a_new_alert_rings_only_where_that_was_asked_for(bell: bool, rung: int) -> None:
+    rings: list[None] = []
+    async with console(flowing(), settings=Settings(bell=bell)) as it:
+        it.app.bell = lambda: rings.append(None)  # type: ignore[method-assign]
+        it.gateway.home = disk_full().home
+        await it.shows("disk full")
+        it.clock.now += 5
+        await it.shows("holding 212 messages for 9 s")
+    assert len(rings) == rung
 
 
 async def test_panes_are_guessed_until_rates_are_known_then_left_alone() -> None:
@@ -224,23 +334,23 @@ async def test_enter_opens_the_host_in_the_marked_pane() -> None:
         assert it.app.focused is it.home.panes[1].view
         await it.press("escape", "down", "enter")
         assert [pane.host for pane in it.home.panes] == ["api-01", "api-02"]
-        await until(it.pilot, lambda: len(it.home.panes[1].view.ring) > 0)
+        await until(it.pilot, lambda: len(it.home.panes[1].view.window) > 0)
 
 
 async def test_scrolling_up_stops_following_and_counts_what_comes() -> None:
     async with console(flowing()) as it:
         await it.press("tab", "up")
-        await it.shows("↓ not following")
+        await it.shows("‖ paused · G follows")
         pane = it.home.panes[0]
         shown = pane.view.top
         it.gateway.lines_of[pane.host] += [
             LogLine(sequence=20_000 + place, index=0, time=NOW, text="new") for place in range(124)
         ]
-        await it.shows("↓ +124 new")
+        await it.shows("‖ 124 wait · G follows")
         assert pane.view.top == shown
         await it.press("G")
         assert pane.view.follows
-        assert "+124" not in it.text
+        assert "124 wait" not in it.text
 
 
 async def test_the_fate_of_each_line_is_in_the_gutter() -> None:

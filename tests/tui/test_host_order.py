@@ -1,3 +1,5 @@
+import pytest
+
 from natsconsole.domain.snapshots import HostRow
 from natsconsole.tui.home.host_order import SORT_KEYS, HostOrder, busiest
 
@@ -37,6 +39,34 @@ def test_the_order_can_be_turned_round() -> None:
 def test_the_filter_finds_a_part_of_a_name() -> None:
     assert names(HostOrder(filter="WEB")) == ["web-01", "web-02"]
     assert names(HostOrder(filter="[/red]")) == []
+
+
+@pytest.mark.parametrize(
+    ("filter_", "hosts"),
+    [
+        ("!web", ["auth-01", "db-01"]),
+        ("01 !web", ["auth-01", "db-01"]),
+        ("web 02", ["web-02"]),
+        ("~w2", ["web-02"]),
+        ("~ah1", ["auth-01"]),
+        ("!~w1", ["auth-01", "db-01", "web-02"]),
+        ("~2w", []),
+        ("!", ["auth-01", "db-01", "web-01", "web-02"]),
+        ("~", ["auth-01", "db-01", "web-01", "web-02"]),
+        ("web !", ["web-01", "web-02"]),
+        ("  ", ["auth-01", "db-01", "web-01", "web-02"]),
+    ],
+)
+def test_words_of_a_filter_must_all_hold(filter_: str, hosts: list[str]) -> None:
+    assert sorted(names(HostOrder(filter=filter_))) == hosts
+
+
+def test_a_column_orders_and_then_turns_round() -> None:
+    by_lag = HostOrder().by("lag")
+    assert names(by_lag)[0] == "db-01"
+    assert names(by_lag.by("lag"))[-1] == "db-01"
+    assert by_lag.by("host").key.name == "by host"
+    assert by_lag.by("nothing") == by_lag
 
 
 def test_panes_start_with_the_busiest() -> None:

@@ -1,5 +1,6 @@
 """What really goes down the line: read from a terminal, as a terminal would read it."""
 
+import base64
 import os
 import pty
 import re
@@ -7,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+import unicodedata
 from contextlib import suppress
 
 ALLOWED = re.compile(
@@ -14,17 +16,9 @@ ALLOWED = re.compile(
     rb"|\x1b\[\?[0-9;]*\$p"
     rb"|\x1b_G[^\x1b]*\x1b\\"  # a question for what images the terminal knows
     rb"|\x1b\]22;[a-z-]*\x07"  # the shape of the mouse pointer
+    rb"|\x1b\]2;[^\x00-\x1f\x7f]*\x07"  # the window's title
     rb"|\x1b[78=>c]|\x1b\([B0]"
 )
-VISITS = {
-    b"HOSTS": b"u",
-    b"UNACKED": b"\r",
-    b"HEADERS": b"e",
-    b"EVENTS": b"R",
-    b"RECEIVERS": b"L",
-    b"STEPS": b"",
-}
-"""What to press where this is on the screen."""
 CONSOLE = """
 from tests.tui.test_safety import HOSTILE, hostile_gateway
 from natsconsole.tui.app import ConsoleApp
@@ -32,8 +26,8 @@ ConsoleApp(hostile_gateway("|".join(text[:40] for text in HOSTILE.values()))).ru
 """
 
 
-def output_of(seconds: float) -> bytes:
-    """Run a console whose every text is hostile, and return what it sends."""
+def output_of(*keys: bytes, then: float = 1.0) -> bytes:
+    """Run a console whose every text is hostile, press keys, and return what it sends."""
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "140", "LINES": "40"}
     with subprocess.Popen(
@@ -46,19 +40,16 @@ def output_of(seconds: float) -> bytes:
     ) as process:
         os.close(slave)
         received = b""
-        visited: list[bytes] = []
-        deadline = time.monotonic() + 20
+        left = [*keys, b""]
+        ends = deadline = time.monotonic() + 20
         with suppress(OSError):
-            while time.monotonic() < deadline:
+            while time.monotonic() < deadline and (left or time.monotonic() < ends):
                 if select.select([master], [], [], 0.1)[0]:
                     received += os.read(master, 65536)
-                for seen, key in VISITS.items():
-                    if seen in received and seen not in visited:
-                        visited.append(seen)
-                        os.write(master, key)
-                if b"STEPS" in received and deadline > time.monotonic() + seconds:
-                    deadline = time.monotonic() + seconds
-            os.write(master, b"q")
+                elif b"HOSTS" in received and left:  # what the last key led to is all there
+                    os.write(master, left.pop(0))
+                    ends = time.monotonic() + then
+            os.write(master, b"\x03")
             while data := os.read(master, 65536):
                 received += data
         os.close(master)
@@ -67,10 +58,42 @@ def output_of(seconds: float) -> bytes:
 
 
 def test_only_allowed_sequences_reach_the_terminal() -> None:
-    sent = output_of(1.5)
+    expect_only_allowed(output_of())
+
+
+def test_what_every_key_leads_to_is_no_sequence_either() -> None:
+    words = (b"\t", b"/", b"red\r", b"n", b"J", b"12:00\r", b"+", b"s", b"\x1b", b"?")
+    sent = output_of(b"!", b"\x1b", b"\r", *words, *(bytes([key]) for key in b"k kwtttglz"))
+    expect_only_allowed(sent)
+
+
+def test_no_other_screen_sends_a_sequence_either() -> None:
+    sent = output_of(b"u", b"\r", b"e", b"R", b"L")
+    for seen in (b"UNACKED", b"HEADERS", b"EVENTS", b"RECEIVERS", b"ACK LAB"):
+        assert seen in sent
+    expect_only_allowed(sent)
+
+
+def test_a_copy_is_one_clipboard_sequence_with_nothing_to_act_upon() -> None:
+    sent = output_of(b"\t", b"c")
+    copies = re.findall(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07", sent)
+    assert len(copies) == 1
+    text = base64.b64decode(copies[0]).decode()
+    assert text
+    assert not [char for char in text if unicodedata.category(char) in {"Cc", "Cf", "Cs"}]
+    expect_only_allowed(re.sub(rb"\x1b\]52;c;[A-Za-z0-9+/=]*\x07", b"", sent))
+
+
+def test_the_window_has_a_title_and_gets_its_own_back() -> None:
+    sent = output_of()
+    (title, *_) = re.findall(rb"\x1b\]2;([^\x07]*)\x07", sent)
+    assert b"natsconsole" in title
+    assert sent.index(b"\x1b[22;2t") < sent.index(b"\x1b]2;") < sent.index(b"\x1b[23;2t")
+
+
+def expect_only_allowed(sent: bytes) -> None:
     rest = ALLOWED.sub(b"", sent)
-    for seen in (b"HOSTS", b"UNACKED", b"HEADERS", b"EVENTS", b"RECEIVERS", b"ACK LAB"):
-        assert seen in rest
+    assert b"HOSTS" in rest
     assert b"\x1b" not in rest, rest[max(0, rest.find(b"\x1b") - 40) :][:120]
     text = rest.decode("utf-8")
     controls = {char for char in text if ord(char) < 32 or 0x7F <= ord(char) < 0xA0}

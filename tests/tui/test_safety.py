@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,9 @@ from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.messages import InFlightMessage, StreamMessage
 from natsconsole.domain.receivers import AnswerRule, HostStatus, PartitionStatus, UnackedMessage
 from natsconsole.domain.snapshots import HomeSnapshot, HostRow, Link
+from natsconsole.domain.terminal_text import visible
 from natsconsole.gateway.interface import GatewayError
+from natsconsole.tui.window_title import title_of
 from screenshots.demo_data import NOW, receiver
 from tests.support.fake_gateway import FakeGateway
 from tests.tui.consoles import console
@@ -135,6 +138,35 @@ async def test_no_text_acts_on_any_other_screen(text: str) -> None:
             while len(it.app.screen_stack) > 1:
                 await it.press("escape")
         assert it.app.is_running
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+async def test_no_text_acts_from_within_a_pane(text: str, tmp_path: Path) -> None:
+    gateway = hostile_gateway(text)
+    async with console(gateway) as it:
+        await it.press("exclamation_mark")
+        assert unsafe(it.text) == []
+        await it.press("escape", "tab", "up", "space", "w", "t", "t", "t", "slash")
+        assert unsafe(it.text) == []
+        it.home.prompt.typed.value = visible(text[:30])
+        await it.press("enter", "n", "N")
+        assert unsafe(it.text) == []
+        await it.press("J", *"#9", "enter", "c", "s")
+        assert unsafe(it.text) == []
+        it.home.prompt.typed.value = str(tmp_path / "kept.log")
+        await it.press("enter")
+        await it.shows("saved 1 line")
+        kept = (tmp_path / "kept.log").read_bytes().decode("utf-8", "surrogateescape")
+        if "\ud800" not in text:  # which no bytes decode to
+            assert kept == f"{text}\n"
+        assert unsafe(it.app.clipboard) == []
+        assert it.app.is_running
+
+
+def test_a_title_holds_nothing_to_act_upon() -> None:
+    for text in HOSTILE.values():
+        assert unsafe(title_of(text, 3)) == []
+        assert len(title_of(text, 3)) < 400
 
 
 async def test_markup_is_shown_as_it_is() -> None:

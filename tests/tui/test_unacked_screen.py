@@ -4,6 +4,7 @@ import pytest
 
 from natsconsole.domain.messages import StreamMessage
 from natsconsole.gateway.interface import GatewayError
+from natsconsole.tui.settings import Settings
 from natsconsole.tui.unacked.message_screen import MessageScreen
 from natsconsole.tui.unacked.screen import UnackedScreen
 from screenshots.demo_data import LINK, NOW
@@ -228,6 +229,31 @@ async def test_keys_lead_from_screen_to_screen_and_home_again(place: str) -> Non
             assert len(it.app.screen_stack) == 2
         await it.press("escape")
         await it.shows("HOSTS 96")
+
+
+async def test_keys_lead_from_the_alerts_to_another_screen_and_home_again() -> None:
+    async with console(in_flight()) as it:
+        await it.press("exclamation_mark")
+        await it.shows("withholds its acks")
+        await it.press("u")
+        await it.shows("UNACKED")
+        assert len(it.app.screen_stack) == 2
+        await it.press("escape")
+        await it.shows("HOSTS 96")
+
+
+async def test_a_users_keys_work_and_are_shown_here_too() -> None:
+    keys = {"unacked.sort": "y", "go.unacked": "U", "app.help": "f2"}
+    async with console(in_flight(), settings=Settings(keys=keys)) as it:
+        await it.press("U")
+        await it.shows("y sort")
+        before = screen(it).order.key
+        await it.press("s")
+        assert screen(it).order.key == before
+        await it.press("y")
+        await until(it.pilot, lambda: screen(it).order.key != before)
+        await it.press("f2")
+        await it.shows("help: unacked")
 
 
 @pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40), (200, 60)])

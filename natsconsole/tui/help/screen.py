@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 
 from textual.app import ComposeResult
@@ -10,6 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
+from natsconsole.tui.commands import commands_of
 from natsconsole.tui.drawing import Line
 from natsconsole.tui.help.signs import HOSTS, LINES, TOTALS, Sign
 from natsconsole.tui.keymap import COMMANDS, Command, bindings
@@ -18,6 +20,7 @@ from natsconsole.tui.virtual_rows import VirtualRows
 AREAS = {
     "receiver": "THE RECEIVER",
     "hosts": "HOSTS",
+    "lines": "LINES, IN A PANE",
     "pane": "PANES",
     "rows": "ROWS",
     "go": "OTHER SCREENS",
@@ -35,12 +38,12 @@ def sign_rows() -> list[Row]:
     return ["LINES", *LINES, None, "HOSTS", *HOSTS, None, "TOTALS", *TOTALS]
 
 
-def key_rows() -> list[Row]:
+def key_rows(all_commands: Sequence[Command] = COMMANDS) -> list[Row]:
     """Return the rows on keys."""
     rows: list[Row] = []
     for area, heading in AREAS.items():
-        areas = {area, "leave"} if area == "app" else {area}
-        commands = [one for one in COMMANDS if one.area in areas]
+        areas = {area, "home", "leave"} if area == "app" else {area}
+        commands = [one for one in all_commands if one.area in areas]
         rows += [*([None] if rows else []), heading, *commands]
     return rows
 
@@ -55,7 +58,7 @@ class HelpRows(VirtualRows):
         self._pairs: list[tuple[Row, Row]] = []
 
     def _arrange(self) -> None:
-        signs, keys = sign_rows(), key_rows()
+        signs, keys = sign_rows(), key_rows(commands_of(self.app))
         if self.size.width >= 100:
             self._pairs = list(zip_longest(signs, keys))
         else:

@@ -31,12 +31,17 @@ LINES: tuple[Sign, ...] = (
     _fate(Fate.ACKED, "acknowledged"),
     Sign("9s", "accent", "until it is delivered again"),
     Sign("───", "accent", "ack floor: all above is acknowledged"),
+    Sign("▌", "accent", "where the keys act, in a paused pane"),
+    Sign("│", "accent", "marked, to be copied or saved"),
+    Sign("‖ 7", "warn", "paused: seven new lines wait below"),
 )
 HOSTS: tuple[Sign, ...] = (
     Sign(*STATE_SIGNS["live"], "live: lines come"),
     Sign(*STATE_SIGNS["quiet"], "quiet: none came for a while"),
+    Sign(*STATE_SIGNS["silent"], "silent: for longer than it should be"),
     Sign(*STATE_SIGNS["held"], "held: cannot be written now"),
     Sign(*STATE_SIGNS["paused"], "paused"),
+    Sign("◆", "accent", "marked, to be opened with others"),
     Sign("lag", "muted", "messages stored, not written"),
     Sign("age", "muted", "of the oldest of these"),
     Sign("una", "muted", "delivered, not acknowledged"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from textual.message import Message
 from textual.reactive import var
 
 from natsconsole.domain.alerts import Alert, Severity
+from natsconsole.tui.commands import key_of
 from natsconsole.tui.drawing import Ink, Line, OneLine
 
 SIGNS: dict[Severity, tuple[str, Ink]] = {
@@ -29,6 +31,9 @@ class Notice:
 class AlertLine(OneLine):
     """The worst alert in full, and how many there are beside it."""
 
+    class Opened(Message):
+        """The user wants to see all of them."""
+
     alerts: var[tuple[Alert, ...]] = var(())
     notice: var[Notice | None] = var(None)
 
@@ -46,6 +51,10 @@ class AlertLine(OneLine):
         if self.notice is notice:
             self.notice = None
 
+    def on_click(self) -> None:
+        """Show all of them."""
+        self.post_message(self.Opened())
+
     def draw_line(self) -> Line:
         """Draw the notice, else the alerts."""
         line = self.line().space()
@@ -59,7 +68,7 @@ class AlertLine(OneLine):
             line.put(alert.sentence, "muted" if alert.severity == "calm" else ink)
         more = len(self.alerts) - 1
         if more > 0:
-            words = f"  +{more} more "
+            words = f"  +{more} more · {key_of(self.app, 'home.alerts')} all "
             room = self.size.width - line.cells
             if room >= len(words):
                 line.fill_to(self.size.width - len(words)).put(words, "muted")

@@ -47,6 +47,8 @@ class LinesRead(Message):
 
     lines: Mapping[str, Sequence[LogLine]]
     marks: Mapping[str, HostMarks]
+    after: Mapping[str, int]
+    """Behind which stream sequence they were read; 0 for the newest there are."""
     skipped: frozenset[str]
     """Hosts that were too fast to follow: lines before these are missing."""
 
@@ -102,7 +104,7 @@ class Feed:
             marks = await self._gateway.marks(list(after))
         except GatewayError:
             return  # the look says why
-        self._post(LinesRead(lines, marks, frozenset(skipped)))
+        self._post(LinesRead(lines, marks, dict(after), frozenset(skipped)))
 
     async def change(self, change: Change) -> None:
         """Ask a receiver for a change."""

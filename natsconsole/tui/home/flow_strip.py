@@ -51,6 +51,10 @@ class FlowStrip(OneLine):
 
     home: var[HomeSnapshot] = var(EMPTY_HOME)
 
+    def __init__(self, *, has_sparks: bool = True) -> None:
+        super().__init__(id="strip")
+        self._has_sparks = has_sparks
+
     def watch_home(self) -> None:
         """Show the newest totals."""
         self.repaint()
@@ -84,7 +88,7 @@ class FlowStrip(OneLine):
         rate = ("≈" if flow.is_estimate else "") + scaled(flow.per_second)
         line.put(label, "muted").put(rate, "strong", width=7 if flow.is_estimate else 6, right=True)
         line.put(f" {unit}" if unit == "lines/s" else unit, "muted")
-        if spark:
+        if spark and self._has_sparks:
             line.space().put(sparkline(flow.history, spark, peak), "spark")
 
     def _lag(self, line: Line, form: Form) -> None:

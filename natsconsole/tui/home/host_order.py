@@ -14,7 +14,7 @@ BEHIND_SECONDS = 5.0
 
 def is_in_trouble(row: HostRow) -> bool:
     """Whether a person should look at the host."""
-    return row.state in {"held", "paused"} or row.lag_seconds >= BEHIND_SECONDS
+    return row.state in {"held", "paused", "silent"} or row.lag_seconds >= BEHIND_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,31 @@ SORT_KEYS: tuple[SortKey, ...] = (
     SortKey(name="by age", of=lambda row: row.lag_seconds, column="age"),
     SortKey(name="by unacked", of=lambda row: row.unacked, column="una"),
     SortKey(name="by redelivered", of=lambda row: row.redelivered, column="↻"),
+    SortKey(name="by last seen", of=lambda row: row.last_seen_seconds or 0.0, column="seen"),
 )
+
+
+def is_wanted(filter: str, host: str) -> bool:  # noqa: A002 - what it is called on the screen
+    """Whether a host passes a filter: words that all must hold.
+
+    ``web`` is a part of the name, ``~wb1`` these letters in this order, ``!`` before either turns
+    it round. A word that is only its sign is not finished yet, and says nothing.
+    """
+    name = host.casefold()
+    for word in filter.casefold().split():
+        text = word.removeprefix("!")
+        pattern = text.removeprefix("~")
+        if not pattern:
+            continue
+        holds = _in_order(pattern, name) if pattern != text else pattern in name
+        if holds is word.startswith("!"):
+            return False
+    return True
+
+
+def _in_order(letters: str, name: str) -> bool:
+    rest = iter(name)
+    return all(letter in rest for letter in letters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +69,14 @@ class HostOrder:
     key: SortKey = SORT_KEYS[0]
     is_reversed: bool = False
     filter: str = ""
+
+    def by(self, column: str) -> HostOrder:
+        """Return the order by a column; by the one that orders already, turned round."""
+        key = next((one for one in SORT_KEYS if one.column == column), None)
+        if key is None:
+            return self
+        turned = not self.is_reversed if key is self.key else False
+        return replace(self, key=key, is_reversed=turned)
 
     def next_key(self) -> HostOrder:
         """Return the order by the next key."""
@@ -58,8 +90,8 @@ class HostOrder:
 
     def apply(self, rows: Iterable[HostRow]) -> tuple[HostRow, ...]:
         """Return the rows to show. Equal ones stand in the order of their names."""
-        wanted = self.filter.casefold()
-        shown = [row for row in rows if wanted in row.host.casefold()] if wanted else list(rows)
+        filter_ = self.filter
+        shown = [row for row in rows if is_wanted(filter_, row.host)] if filter_ else list(rows)
         shown.sort(key=lambda row: row.host)
         if self.key.column != "host":
             shown.sort(key=self.key.of, reverse=self.is_descending)

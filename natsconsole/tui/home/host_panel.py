@@ -14,9 +14,9 @@ from natsconsole.domain.snapshots import EMPTY_HOME, HomeSnapshot
 from natsconsole.tui.drawing import Line, OneLine
 from natsconsole.tui.home.host_order import HostOrder
 from natsconsole.tui.home.host_rows import HostHeader, HostRows
+from natsconsole.tui.home.prompt import PRINTABLE
 
 FILTERING_WIDTH = 18
-PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]*"
 
 
 class HostTitle(OneLine):
@@ -27,9 +27,14 @@ class HostTitle(OneLine):
     order: var[HostOrder] = var(HostOrder())
 
     is_filtering: var[bool] = var(False)
+    marked: var[int] = var(0)
 
     def watch_is_filtering(self) -> None:
         """Make room for what is typed."""
+        self.repaint()
+
+    def watch_marked(self) -> None:
+        """Count anew."""
         self.repaint()
 
     def watch_shown(self) -> None:
@@ -53,6 +58,9 @@ class HostTitle(OneLine):
         right = self.line()
         if self.order.filter:
             line.fill_to(FILTERING_WIDTH - 1).put("/", "key").put(self.order.filter, "accent")
+        if self.marked:
+            right.put("◆ ", "accent").put(f"{self.marked:,} marked", "muted")
+        elif self.order.filter:
             right.put("Esc shows all", "muted")
         else:
             right.put(self.order.key.name, "muted")
@@ -68,14 +76,30 @@ class HostPanel(Vertical):
     order: var[HostOrder] = var(HostOrder())
 
     title = getters.query_one(HostTitle)
+    header = getters.query_one(HostHeader)
     rows = getters.query_one(HostRows)
     filter = getters.query_one(Input)
+
+    def __init__(self, *, has_sparks: bool = True) -> None:
+        super().__init__(id="panel")
+        self._has_sparks = has_sparks
+
+    def on_mount(self) -> None:
+        """Draw charts only where they are wanted."""
+        self.header.sparks = self.rows.sparks = self._has_sparks
 
     def compose(self) -> ComposeResult:
         """Stack title, filter, header and rows."""
         with Horizontal(id="host-title"):
             yield HostTitle().data_bind(HostPanel.order)
-            typed = Input(id="filter", compact=True, restrict=PRINTABLE, select_on_focus=False)
+            hint = "web   !web   ~wb1"
+            typed = Input(
+                placeholder=hint,
+                id="filter",
+                compact=True,
+                restrict=PRINTABLE,
+                select_on_focus=False,
+            )
             typed.cursor_blink = False  # a blinking cursor sends bytes for ever
             yield typed
         yield HostHeader().data_bind(HostPanel.order)
@@ -101,6 +125,8 @@ class HostPanel(Vertical):
 
     def _show(self) -> None:
         home = self.home
+        longest = max((len(row.host) for row in home.hosts), default=0)
+        self.header.longest_name = self.rows.longest_name = longest
         shown = self.order.apply(home.hosts)
         self.title.total = max(home.hosts_total, len(home.hosts))
         self.title.shown = len(shown)
@@ -109,8 +135,24 @@ class HostPanel(Vertical):
 
     def _empty_text(self) -> str:
         if self.home.hosts:
-            return "no host has that in its name"
+            return "no host passes the filter"
         return "no host yet" if self.home.taken else "looking …"
+
+    @property
+    def is_filtering(self) -> bool:
+        """Whether the filter is being typed."""
+        return self.has_class("-filtering")
+
+    @on(HostHeader.Sorted)
+    def sort(self, event: HostHeader.Sorted) -> None:
+        """Order by the column that was clicked."""
+        event.stop()
+        self.order = self.order.by(event.column)
+
+    def mark(self, hosts: frozenset[str]) -> None:
+        """Show which hosts are marked."""
+        self.rows.marked = hosts
+        self.title.marked = len(hosts)
 
     def open_filter(self) -> None:
         """Let the user type."""

@@ -13,49 +13,90 @@ from natsconsole.domain.snapshots import HostRow, HostState
 from natsconsole.tui.drawing import Ink, Line, OneLine
 from natsconsole.tui.format import count, duration, scaled, tally
 from natsconsole.tui.home.host_order import HostOrder, is_in_trouble
+from natsconsole.tui.keymap import bindings
+from natsconsole.tui.sparkline import sparkline
 from natsconsole.tui.virtual_rows import VirtualRows
 
 STATE_SIGNS: dict[HostState, tuple[str, Ink]] = {
     "live": ("●", "calm"),
     "quiet": ("○", "muted"),
+    "silent": ("!", "warn-word"),
     "held": ("◐", "bad"),
     "paused": ("‖", "warn"),
 }
 NUMBER_COLUMNS = (("lines/s", 8), ("lag", 7), ("age", 5), ("una", 5), ("↻", 5))
 NARROW_COLUMNS = NUMBER_COLUMNS[:3]
+SEEN_COLUMN = ("seen", 6)
 MARGIN = 3
-"""Cells before the name: the cursor's mark, the state's sign, a blank."""
+"""Cells before the name: the cursor's mark, the state's sign, the user's mark."""
+SPARK_WIDTHS = (4, 10)
+"""The narrowest and the widest chart of a host's rate."""
 
 
-def columns_for(width: int) -> tuple[tuple[str, int], ...]:
-    """Return the columns beside the name that fit, with their widths."""
-    return NUMBER_COLUMNS if width >= 44 else NARROW_COLUMNS
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How wide everything in a row is."""
+
+    name: int
+    spark: int
+    numbers: tuple[tuple[str, int], ...]
 
 
-def name_width(width: int) -> int:
-    """Return how many cells are left for the host's name."""
-    return max(6, width - MARGIN - 1 - sum(wide for _, wide in columns_for(width)))
+def columns_for(width: int, longest_name: int, *, sparks: bool = True) -> Columns:
+    """Return the columns of a row so wide: what names do not need goes to a chart."""
+    numbers = NUMBER_COLUMNS if width >= 44 else NARROW_COLUMNS
+    if width >= 60:
+        numbers = (*numbers, SEEN_COLUMN)
+    room = width - MARGIN - 1 - sum(wide for _, wide in numbers)
+    spark = min(SPARK_WIDTHS[1], room - max(longest_name, 6) - 1)
+    if not sparks or spark < SPARK_WIDTHS[0]:
+        spark = 0
+    return Columns(max(6, room - spark), spark, numbers)
 
 
 class HostHeader(OneLine):
-    """The columns' names, with the mark of the order."""
+    """The columns' names, with the mark of the order. A click orders by a column."""
+
+    @dataclass
+    class Sorted(Message):
+        """The user wants the hosts in the order of this column."""
+
+        column: str
 
     order: var[HostOrder] = var(HostOrder())
+    longest_name: var[int] = var(0)
+    sparks: var[bool] = var(True)
 
     def watch_order(self) -> None:
         """Draw the mark where it belongs now."""
         self.repaint()
 
+    def watch_longest_name(self) -> None:
+        """Make room for names."""
+        self.repaint()
+
+    def _names(self) -> list[tuple[str, int]]:
+        columns = columns_for(self.size.width - 1, self.longest_name, sparks=self.sparks)
+        return [("host", columns.name + columns.spark), *columns.numbers]
+
     def draw_line(self) -> Line:
         """Draw the names over their columns."""
         line = self.line().space(MARGIN)
-        width = self.size.width - 1
-        for name, wide in (("host", name_width(width)), *columns_for(width)):
+        for name, wide in self._names():
             sorts = name == self.order.key.column
             arrow = "▼" if self.order.is_descending else "▲"
             text = f"{name}{arrow}" if sorts else name
             line.put(text, "accent" if sorts else "muted", width=wide, right=name != "host")
-        return line.fill_to(width).put("│", "faint")
+        return line.fill_to(self.size.width - 1).put("│", "faint")
+
+    def on_click(self, event: events.Click) -> None:
+        """Order by the column."""
+        end = MARGIN
+        for name, wide in self._names():
+            end += wide
+            if event.x < end:
+                self.post_message(self.Sorted(name))
+                return
 
 
 class HostRows(VirtualRows):
@@ -67,11 +108,18 @@ class HostRows(VirtualRows):
 
         host: str
 
+    BINDINGS = bindings("rows", "hosts")
+
     rows: var[tuple[HostRow, ...]] = var(())
     empty_text: var[str] = var("")
     cursor: var[int] = var(0)
     opened: var[tuple[str, ...]] = var(())
     """The hosts whose lines are shown."""
+    marked: var[frozenset[str]] = var(frozenset())
+    """The hosts that the user marked."""
+    longest_name: var[int] = var(0)
+    """In cells; what names do not need is given to the charts."""
+    sparks: var[bool] = var(True)
 
     @property
     def total(self) -> int:
@@ -105,6 +153,10 @@ class HostRows(VirtualRows):
         """Mark the hosts that have a pane."""
         self.repaint()
 
+    def watch_marked(self) -> None:
+        """Show the marks."""
+        self.repaint()
+
     def on_resize(self) -> None:
         """Keep the cursor in view."""
         self._reveal()
@@ -126,12 +178,14 @@ class HostRows(VirtualRows):
 
     def _row(self, row: HostRow, is_chosen: bool) -> Line:
         sign, ink = STATE_SIGNS[row.state]
-        width = self.row_width
+        columns = columns_for(self.row_width, self.longest_name, sparks=self.sparks)
         line = self.line()
         line.put("▌" if is_chosen else " ", "accent" if self.has_focus else "muted")
-        line.put(sign, ink).space()
+        line.put(sign, ink).put("◆" if row.host in self.marked else " ", "accent")
         name_ink: Ink = "strong" if is_chosen or row.host in self.opened else "plain"
-        line.put(row.host, name_ink, width=name_width(width))
+        line.put(row.host, name_ink, width=columns.name)
+        if columns.spark:
+            line.put(sparkline(row.history, columns.spark), "spark", width=columns.spark)
         trouble: Ink = "warn" if is_in_trouble(row) else "plain"
         cells: dict[str, tuple[str, Ink]] = {
             "lines/s": (scaled(row.lines_per_second), _ink_of(row.lines_per_second)),
@@ -139,8 +193,9 @@ class HostRows(VirtualRows):
             "age": (_age(row.lag_seconds), _ink_of(row.lag_seconds, trouble)),
             "una": (tally(row.unacked), _ink_of(row.unacked)),
             "↻": (tally(row.redelivered), _ink_of(row.redelivered, "warn")),
+            "seen": (duration(row.last_seen_seconds), "muted" if row.state == "live" else ink),
         }
-        for name, wide in columns_for(width):
+        for name, wide in columns.numbers:
             text, cell_ink = cells[name]
             line.put(text, cell_ink, width=wide, right=True)
         return line

@@ -54,8 +54,21 @@ class ReceiverKeys(Screen[None]):
         worker = self._workers.get(name)
         if worker is not None and not worker.is_finished:
             return False
-        self._workers[name] = self.run_worker(question, name=name, group=name)
+
+        async def work() -> None:
+            try:
+                await question()
+            except Exception as error:  # noqa: BLE001 - a console on call goes on, and says it
+                self.say(f"{name}: {type(error).__name__}: {error}", is_refusal=True)
+
+        self._workers[name] = self.run_worker(work, name=name, group=name)
         return True
+
+    def give_up(self, name: str) -> None:
+        """End a question that is still open."""
+        worker = self._workers.pop(name, None)
+        if worker is not None and not worker.is_finished:
+            worker.cancel()
 
     @property
     def refused(self) -> frozenset[str]:

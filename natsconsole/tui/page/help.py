@@ -10,8 +10,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
-from natsconsole.tui.keymap import COMMANDS, bindings
-from natsconsole.tui.page.keys import PLACES, Place, keys_of
+from natsconsole.tui.commands import commands_of
+from natsconsole.tui.keymap import PLACES, Place, bindings
 from natsconsole.tui.page.wrapping import wrapped
 from natsconsole.tui.virtual_rows import VirtualRows
 
@@ -36,8 +36,7 @@ class PageHelpRows(VirtualRows):
         for sentence in self._sentences:
             self._rows += [("", part) for part in wrapped(sentence, width)]
         self._rows.append(("", ""))
-        general = [one for one in COMMANDS if one.area in {"rows", "go", "app", "leave"}]
-        for command in (*keys_of(self._place), *general):
+        for command in commands_of(self.app, self._place):
             first, *more = wrapped(command.tooltip, width - KEY_WIDTH)
             self._rows.append((command.key_text, first))
             self._rows += [(" ", part) for part in more]

@@ -22,13 +22,13 @@ from natsconsole.gateway.interface import Gateway, GatewayError
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.drawing import Drawn, Ink, Line, OneLine
 from natsconsole.tui.home.top_line import TopLine
+from natsconsole.tui.keymap import PLACES, Place
 from natsconsole.tui.lab.runner import LabRunner
 from natsconsole.tui.page.help import PageHelp
-from natsconsole.tui.page.keys import PLACES, PageKeys, Place
+from natsconsole.tui.page.keys import PageKeys
 from natsconsole.tui.page.notice import NoticeLine
 from natsconsole.tui.receiver.starter import ReceiverStarter
 
-TICK_SECONDS = 0.5
 PAGE_CSS = Path(__file__).with_name("page.tcss")
 PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]*"
 Answer = TypeVar("Answer")
@@ -43,6 +43,9 @@ class Surroundings:
     demo: DemoControls | None = None
     clock: Callable[[], float]
     interval: float = 1.0
+    """Seconds between two looks."""
+    tick: float = 0.5
+    """Seconds between two movements of clock and ages."""
     starter: ReceiverStarter | None = None
     lab: LabRunner | None = None
 
@@ -88,7 +91,7 @@ class Page(Screen[None]):
     CSS_PATH: ClassVar[Any] = [PAGE_CSS]
     PLACE: ClassVar[Place] = "unacked"
     SENTENCES: ClassVar[Sequence[str]] = ()
-    BINDINGS = [Binding("question_mark,f1", "page_help", "help", show=False)]
+    BINDINGS = [Binding("question_mark,f1", "page_help", "help", show=False, id="app.help")]
 
     link: var[Link] = var(Link())
     now: var[float] = var(0.0)
@@ -130,7 +133,7 @@ class Page(Screen[None]):
         self.page_title.words = (PLACES[self.PLACE].upper(), "", "")
         self.look()
         self.set_interval(self.around.interval, self.look)
-        self.set_interval(TICK_SECONDS, self.tick)
+        self.set_interval(self.around.tick, self.tick)
 
     def look(self) -> None:
         """Ask for what the screen shows. Each asks its own."""

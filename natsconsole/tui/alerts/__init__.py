@@ -1,0 +1,1 @@
+"""The alerts screen: everything that needs attention, and since when it has."""

@@ -1,0 +1,97 @@
+"""One line to type into, in the place of the key line: a search, a time, a file's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.reactive import var
+from textual.widget import Widget
+from textual.widgets import Input
+
+from natsconsole.tui.drawing import Line, OneLine, fit
+
+PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]*"
+"""What may be typed or pasted into a line."""
+Purpose = Literal["search", "jump", "save"]
+
+
+class PromptWords(OneLine):
+    """What is asked, or how to answer."""
+
+    words: var[str] = var("")
+
+    def watch_words(self) -> None:
+        """Ask."""
+        self.repaint()
+
+    def draw_line(self) -> Line:
+        """Draw the words."""
+        is_question = self.has_class("-question")
+        return self.line().space().put(self.words, "title" if is_question else "muted")
+
+
+class Prompt(Horizontal):
+    """Asks for one line. Esc leaves it."""
+
+    @dataclass
+    class Answered(Message):
+        """The line was entered."""
+
+        purpose: Purpose
+        text: str
+
+    purpose: Purpose = "search"
+    question = getters.query_one("#prompt-question", PromptWords)
+    hint = getters.query_one("#prompt-hint", PromptWords)
+    typed = getters.query_one(Input)
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt")
+        self.goes_back_to: Widget | None = None
+
+    def compose(self) -> ComposeResult:
+        """Put question, line and hint beside each other."""
+        yield PromptWords(id="prompt-question", classes="-question")
+        typed = Input(id="prompt-input", compact=True, restrict=PRINTABLE, select_on_focus=False)
+        typed.cursor_blink = False  # a blinking cursor sends bytes for ever
+        yield typed
+        yield PromptWords(id="prompt-hint")
+
+    def ask(self, purpose: Purpose, question: str, *, value: str = "", hint: str = "") -> None:
+        """Show the line and let the user type."""
+        self.purpose = purpose
+        width = min(len(question) + 2, max(12, self.screen.size.width // 3))
+        self.question.styles.width = width
+        self.question.words = fit(question, width - 2).rstrip()
+        hint = f"{hint}   Esc leaves" if hint else "Esc leaves"
+        room = self.screen.size.width - width - 24
+        self.hint.words = hint if len(hint) + 2 <= room else "Esc leaves"
+        self.hint.styles.width = len(self.hint.words) + 2
+        self.goes_back_to = self.screen.focused
+        self.screen.add_class("-asking")
+        self.typed.value = value
+        self.typed.cursor_position = len(value)
+        self.typed.focus()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is being typed into."""
+        return self.screen.has_class("-asking")
+
+    def close(self) -> None:
+        """Go back to where the user was."""
+        if self.is_open:
+            self.screen.remove_class("-asking")
+            if self.goes_back_to is not None:
+                self.goes_back_to.focus()
+
+    @on(Input.Submitted)
+    def answer(self, event: Input.Submitted) -> None:
+        """Pass the line on; whoever asked closes the prompt."""
+        event.stop()
+        self.post_message(self.Answered(self.purpose, event.value))

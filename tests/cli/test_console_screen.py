@@ -1,0 +1,71 @@
+"""The console as its user meets it: on a terminal, with a server, signals and a settings file."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from shipper.connection import Connection
+from tests.support.nats_server import NatsServer
+from tests.support.pipeline import Source, make_stream
+from tests.support.terminal import Terminal
+
+
+@pytest.fixture
+async def server(nats_server: NatsServer, connection: Connection) -> NatsServer:
+    await make_stream(connection)
+    await Source(connection, "web1").publish(b"one\ntwo ERROR\n")
+    return nats_server
+
+
+def state_of(pid: int) -> str:
+    """How the process is: T for stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+async def test_ctrl_z_goes_to_the_shell_and_comes_back(server: NatsServer) -> None:
+    async with Terminal("natsconsole", "-s", server.url) as terminal:
+        await terminal.until(lambda: terminal.shows("HOSTS 1", "two ERROR"), within=15)
+        terminal.press("\x1a")
+        await terminal.until(lambda: state_of(terminal.pid) == "T", within=5)
+        assert b"\x1b[?1049l" in terminal.raw[-400:]
+        before = len(terminal.raw)
+        os.kill(terminal.pid, signal.SIGCONT)
+        await terminal.until(lambda: b"\x1b[?1049h" in terminal.raw[before:], within=5)
+        await terminal.until(lambda: terminal.shows("HOSTS 1", "two ERROR"), within=5)
+        terminal.press("q")
+        assert await terminal.end() == 0
+
+
+@pytest.mark.parametrize("how", ["q", "hang-up"])
+async def test_a_stray_sigcont_keeps_nothing_from_ending(server: NatsServer, how: str) -> None:
+    async with Terminal("natsconsole", "-s", server.url) as terminal:
+        await terminal.until(lambda: terminal.shows("HOSTS 1"), within=15)
+        for _ in range(3):
+            os.kill(terminal.pid, signal.SIGCONT)
+        terminal.press("s")
+        await terminal.until(lambda: terminal.shows("by host"), within=5)
+        if how == "q":
+            terminal.press("q")
+        else:
+            terminal.hang_up()
+        await terminal.end(within=10)
+
+
+async def test_settings_and_keys_come_from_the_file(server: NatsServer, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('timestamps = "utc"\nmouse = false\n[keys]\nhosts.sort = "y"\n')
+    async with Terminal("natsconsole", "-s", server.url, "--config", str(path)) as terminal:
+        await terminal.until(lambda: terminal.shows("Z two ERROR", "y sort"), within=15)
+        assert b"\x1b[?1000h" not in terminal.raw
+        terminal.press("s")
+        terminal.press("y")
+        await terminal.until(lambda: terminal.shows("by host"), within=5)
+        terminal.press("?")
+        await terminal.until(lambda: terminal.shows("y          Sort the hosts"), within=5)
+        terminal.press("q")
+        assert await terminal.end() == 0
