@@ -141,7 +141,7 @@ class Drawn(Widget):
 
     def draw(self, y: int) -> Strip:
         """Return the line at this place on the widget. Each widget draws its own."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def line(self) -> Line:
         """Return an empty line in this widget's colours."""
@@ -202,7 +202,7 @@ class OneLine(Drawn):
 
     def draw_line(self) -> Line:
         """Return the line. Each widget draws its own."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def draw(self, y: int) -> Strip:  # noqa: ARG002 - there is only one
         """Draw the line at the widget's width."""

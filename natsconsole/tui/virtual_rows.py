@@ -26,7 +26,7 @@ class VirtualRows(Drawn, can_focus=True):
     @property
     def total(self) -> int:
         """How many rows there are."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     @property
     def last_top(self) -> int:
@@ -35,7 +35,7 @@ class VirtualRows(Drawn, can_focus=True):
 
     def draw_row(self, number: int, y: int) -> Strip:
         """Return a row at the width of ``row_width``; rows beyond the last are asked for too."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     @property
     def row_width(self) -> int:

@@ -57,15 +57,15 @@ class PaneKeys(ReceiverKeys):
     @property
     def pane(self) -> LogPane:
         """The pane that keys act on."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def moment(self) -> float:
         """Return the time, in seconds since the epoch."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def read_lines_soon(self) -> None:
         """Ask for new lines now."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def _pane_of(self, whose: Whose) -> LogPane | None:
         return next((pane for pane in self.panes if pane.whose == whose), None)

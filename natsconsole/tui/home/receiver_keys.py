@@ -47,7 +47,7 @@ class ReceiverKeys(Screen[None]):
 
     def say(self, sentence: str, *, is_refusal: bool = False) -> None:
         """Show what came of a key. Each screen has its own place for it."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def ask(self, name: str, question: Callable[[], Coroutine[None, None, None]]) -> bool:
         """Run a question in its worker; return False where it is still open from before."""
