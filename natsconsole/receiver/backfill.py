@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from natsconsole.gateway.jetstream import ApiError
-from natsconsole.receiver.committer import Batch, Outcome
+from natsconsole.receiver.batch import Batch, Outcome
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.ledger import LogEntry
 from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, key_of

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from natsconsole.receiver.committer import Batch, Committer, Outcome
+from natsconsole.receiver.batch import Batch, Outcome
+from natsconsole.receiver.committer import Committer
 
 T = TypeVar("T")
 

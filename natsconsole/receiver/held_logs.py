@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from natsconsole.receiver.committer import Outcome
+from natsconsole.receiver.batch import Outcome
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.partition_logs import LogKey, key_of
 

@@ -20,14 +20,12 @@ from natsconsole.domain.receivers import (
 from natsconsole.gateway.jetstream import ApiError
 from natsconsole.gateway.key_value import KeyValueError
 from natsconsole.receiver.backfill import Backfill
-from natsconsole.receiver.committer import (
-    Batch,
-    LostPartitionError,
-    UncertainFileError,
-)
+from natsconsole.receiver.batch import Batch
+from natsconsole.receiver.committer import LostPartitionError
 from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.consumers import GroupConsumer
 from natsconsole.receiver.leases import LeaseLostError
+from natsconsole.receiver.log_files import UncertainFileError
 from natsconsole.receiver.orders import Orders
 from natsconsole.receiver.partition import Partition
 from natsconsole.receiver.partition_answers import PartitionAnswers

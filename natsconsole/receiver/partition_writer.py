@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from natsconsole.gateway.jetstream import ApiError
 from natsconsole.gateway.key_value import KeyValueError
-from natsconsole.receiver.committer import Batch, LostPartitionError, Outcome
+from natsconsole.receiver.batch import Batch, Outcome
+from natsconsole.receiver.committer import LostPartitionError
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.leases import LeaseLostError
 from natsconsole.receiver.orders import Orders

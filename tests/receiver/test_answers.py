@@ -75,7 +75,7 @@ async def test_nak_comes_again_at_once_and_is_not_written(
         await found.until_redelivered(COUNT)
         assert time.monotonic() - began < LONG / 2, "long before ack wait"
 
-        info = await found.until_pending(COUNT)
+        info = await found.until_pending(COUNT, redelivered=COUNT)
         assert (info.ack_floor.stream_seq, info.num_redelivered) == (BEFORE, COUNT)
         await until(lambda: len(found.advised("nak")) == COUNT)
         assert [one["stream_seq"] for one in found.advised("nak")] == TARGETS
@@ -186,7 +186,7 @@ async def test_withheld_comes_again_after_ack_wait_and_is_written_once(
         assert found.unacked() == TARGETS
         await found.until_redelivered(COUNT)
         assert time.monotonic() - began >= SHORT
-        info = await found.until_pending(COUNT)
+        info = await found.until_pending(COUNT, redelivered=COUNT)
         assert (info.ack_floor.stream_seq, info.num_redelivered) == (BEFORE, COUNT)
         await until(lambda: found.host("web1").suppressed >= COUNT, why="repeats are recognised")
 

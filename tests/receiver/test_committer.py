@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from natsconsole.receiver.archive import Archive
-from natsconsole.receiver.committer import LARGEST_CUT, Batch, Committer, UncertainFileError
+from natsconsole.receiver.batch import Batch
+from natsconsole.receiver.committer import Committer
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.faults import FullDisk
 from natsconsole.receiver.ledger import Ledger, LedgerError
+from natsconsole.receiver.log_files import LARGEST_CUT, UncertainFileError
 from shipper.wire import SourceRange
 
 STREAM = ("LOGS", "2026-01-01T00:00:00Z")

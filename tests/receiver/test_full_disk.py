@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -169,9 +169,9 @@ async def test_the_reserve_is_whole_before_lines_are_written(
     append = Archive.append
     sizes: list[int] = []
 
-    def watched(self: Archive, name: str, data: bytes) -> None:
+    def watched(self: Archive, name: str, pieces: Sequence[bytes]) -> None:
         sizes.append(path.stat().st_size)
-        append(self, name, data)
+        append(self, name, pieces)
 
     monkeypatch.setattr(Archive, "append", watched)
     async with running(nats_server, receiver_config(out)) as receiver:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -129,11 +129,11 @@ async def test_an_io_error_of_one_file_stops_no_other(
     append = Archive.append
     failing = {"broken/app.log"}
 
-    def fail(self: Archive, path: str, data: bytes) -> None:
+    def fail(self: Archive, path: str, pieces: Sequence[bytes]) -> None:
         if path in failing:
-            append(self, path, data[: len(data) // 2])
+            append(self, path, [pieces[0][: len(pieces[0]) // 2]])
             raise OSError(errno.EIO, "Input/output error", path)
-        append(self, path, data)
+        append(self, path, pieces)
 
     monkeypatch.setattr(Archive, "append", fail)
     broken, well = Source(connection, "broken"), Source(connection, "well")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from natsconsole.receiver.committer import Outcome
+from natsconsole.receiver.batch import Outcome
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.held_logs import MOST_BYTES, RETRY_FIRST, RETRY_LONGEST, HeldLogs
 

@@ -7,13 +7,13 @@ import contextlib
 import gzip
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from natsconsole.receiver.archive import Archive
-from natsconsole.receiver.committer import Batch
+from natsconsole.receiver.batch import Batch
 from natsconsole.receiver.ledger import Ledger
 from shipper.connection import Connection
 from tests.support.disk_side import CrashError, DiskSide
@@ -236,10 +236,10 @@ def test_renamed_while_its_descriptor_was_given_up(tmp_path: Path) -> None:
     disk.write(b"a\n")
     append = Archive.append
 
-    def renaming(self: Archive, path: str, data: bytes) -> None:
+    def renaming(self: Archive, path: str, pieces: Sequence[bytes]) -> None:
         if path == "web2/app.log" and not disk.path().with_name("app.log.1").exists():
             rename(disk.path())
-        append(self, path, data)
+        append(self, path, pieces)
 
     batch = [disk.message(b"x\n", host="web2"), disk.message(b"b\n")]
     with pytest.MonkeyPatch.context() as patch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,10 +148,10 @@ async def test_a_message_that_was_not_taken_yet_waits_for_those_before_it(
     is_open = asyncio.Event()
     append = Archive.append
 
-    def slow(self: Archive, path: str, data: bytes) -> None:
+    def slow(self: Archive, path: str, pieces: Sequence[bytes]) -> None:
         if not is_open.is_set():
             asyncio.run_coroutine_threadsafe(is_open.wait(), loop).result(5)
-        append(self, path, data)
+        append(self, path, pieces)
 
     monkeypatch.setattr(Archive, "append", slow)
     async with lab(nats_server, connection, tmp_path / "out") as found:

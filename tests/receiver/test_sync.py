@@ -7,6 +7,7 @@ import ctypes
 import errno
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,8 @@ class SlowSync:
         self._is_written = False
         append, sync = Archive.append, Archive.sync
 
-        def noting(archive: Archive, path: str, data: bytes) -> None:
-            append(archive, path, data)
+        def noting(archive: Archive, path: str, pieces: Sequence[bytes]) -> None:
+            append(archive, path, pieces)
             self._is_written = True
 
         def slow(archive: Archive) -> None:
@@ -164,9 +165,9 @@ def test_after_a_failed_sync_all_is_cut_back_and_written_again(
     appended: list[str] = []
     append = Archive.append
 
-    def noting(archive: Archive, path: str, data: bytes) -> None:
+    def noting(archive: Archive, path: str, pieces: Sequence[bytes]) -> None:
         appended.append(path)
-        append(archive, path, data)
+        append(archive, path, pieces)
 
     monkeypatch.setattr(Archive, "append", noting)
     assert disk.give(*messages).failure is None
@@ -226,11 +227,11 @@ def test_one_file_that_cannot_be_cut_holds_no_other(
     append, cut = Archive.append, Archive.cut
     is_bad = True
 
-    def failing_append(archive: Archive, path: str, data: bytes) -> None:
+    def failing_append(archive: Archive, path: str, pieces: Sequence[bytes]) -> None:
         if is_bad and path.startswith("bad/"):
-            append(archive, path, data[:1])
+            append(archive, path, [pieces[0][:1]])
             raise OSError(errno.EIO, "Input/output error", path)
-        append(archive, path, data)
+        append(archive, path, pieces)
 
     def failing_cut(archive: Archive, path: str, length: int) -> None:
         if is_bad and path.startswith("bad/"):

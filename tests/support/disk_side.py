@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from natsconsole.receiver.archive import OPEN_FILES, Archive
-from natsconsole.receiver.committer import Batch, Committer, Outcome
+from natsconsole.receiver.batch import Batch, Outcome
+from natsconsole.receiver.committer import Committer
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.ledger import Ledger
 from natsconsole.receiver.partition_logs import PartitionLogs

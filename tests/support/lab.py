@@ -55,11 +55,17 @@ class Lab:
 
         await until(is_settled, within=8, why=f"all is settled up to {floor}")
 
-    async def until_pending(self, count: int) -> ConsumerInfo:
-        """Wait until so many messages are outstanding at the server, and return what it says."""
+    async def until_pending(self, count: int, *, redelivered: int = 0) -> ConsumerInfo:
+        """Wait until so many messages are outstanding at the server, and return what it says.
+
+        Args:
+            count: the outstanding messages.
+            redelivered: how many of them at least must have come more than once.
+        """
 
         async def is_pending() -> bool:
-            return (await self.consumer()).num_ack_pending == count
+            info = await self.consumer()
+            return info.num_ack_pending == count and info.num_redelivered >= redelivered
 
         await until(is_pending, within=8, why=f"{count} are outstanding")
         return await self.consumer()

@@ -14,7 +14,8 @@ from typing import Any
 
 from natsconsole.receiver.answers import ACK
 from natsconsole.receiver.archive import Archive
-from natsconsole.receiver.committer import Batch, Committer, Outcome
+from natsconsole.receiver.batch import Batch, Outcome
+from natsconsole.receiver.committer import Committer
 from natsconsole.receiver.ledger import FileEntry, Ledger, LedgerWriteError, PartitionCommit
 from natsconsole.receiver.reserve import Reserve
 from shipper.connection import Connection
@@ -73,13 +74,13 @@ def arm(point: KillPoint) -> None:
     commit, adopt = Ledger.commit, Ledger.adopt
     is_written = False
 
-    def armed_append(self: Archive, path: str, data: bytes) -> None:
+    def armed_append(self: Archive, path: str, pieces: Sequence[bytes]) -> None:
         nonlocal is_written
         point.strike("pull")
         if point.passes("half"):
-            append(self, path, data[: len(data) // 2])
+            append(self, path, [pieces[0][: len(pieces[0]) // 2]])
             os.kill(os.getpid(), signal.SIGKILL)
-        append(self, path, data)
+        append(self, path, pieces)
         is_written = True
         point.strike("write")
 
@@ -156,8 +157,8 @@ def _arm_batches(point: KillPoint) -> None:
             point.strike("backfill-write")
         return ledger_commit(self, parts)
 
-    def armed_append(self: Archive, path: str, data: bytes) -> None:
-        append(self, path, data)
+    def armed_append(self: Archive, path: str, pieces: Sequence[bytes]) -> None:
+        append(self, path, pieces)
         if "/quarantine-" in path:
             point.strike("quarantine")
 
