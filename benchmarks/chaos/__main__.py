@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sys
-from collections.abc import Coroutine, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import click
 
@@ -16,9 +14,7 @@ from benchmarks.chaos.run import Outcome, run_chaos
 from benchmarks.chaos.small_disk import enter_private_mounts
 from natsconsole.demo.account_table import account_table
 from natsconsole.demo.problems import DemoError
-from shipper.lifeline import watch_lifeline
-
-Result = TypeVar("Result")
+from natsconsole.demo.until_signalled import until_signalled
 
 _CLUSTER = 3
 
@@ -86,7 +82,7 @@ def main(
         click.echo(f"{seconds:8.2f}  {who:<11} {what}", err=as_json)
 
     try:
-        outcome = asyncio.run(_until_signalled(run_chaos(plan, say)))
+        outcome = asyncio.run(until_signalled(run_chaos(plan, say)))
     except DemoError as error:
         raise click.ClickException(str(error)) from None
     if outcome is None:
@@ -109,30 +105,6 @@ def _table(outcome: Outcome) -> str:
     for name, texts in outcome.tracebacks.items():
         lines += [f"{name} printed {len(texts)} tracebacks; the last is", "", texts[-1]]
     return "\n".join(lines)
-
-
-async def _until_signalled(work: Coroutine[None, None, Result]) -> Result | None:
-    """Return what ``work`` returns, or None once a signal has ended it and it has tidied up."""
-    task = asyncio.create_task(work)
-    is_ended = False
-
-    def end() -> None:
-        # Only once: a second signal must not interrupt the tidying up.
-        nonlocal is_ended
-        if not is_ended:
-            is_ended = True
-            task.cancel()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, end)
-    watch_lifeline(end)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if not is_ended:
-            raise
-        return None
 
 
 if __name__ == "__main__":

@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import json
 import math
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
@@ -24,15 +22,12 @@ from natsconsole.demo.headless import HeadlessPlan, run_headless, spread_crashes
 from natsconsole.demo.integrity_account import IntegrityAccount
 from natsconsole.demo.pipeline import PARTITIONS, STREAM, DemoPipeline, DemoPlan
 from natsconsole.demo.problems import DemoError
+from natsconsole.demo.until_signalled import until_signalled
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.log_stream import LogStream, create_log_stream
 from natsconsole.tui.settings import Settings
 from shipper.connection import Connection
 from shipper.connection_options import ConnectionOptions
-
-Result = TypeVar("Result")
-
-_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _finite(_: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -110,7 +105,7 @@ def demo(
             return
         _require_headless(crashes=crashes, as_json=as_json)
         require_terminal("natsconsole demo draws on one; use --headless SECONDS without one")
-        asyncio.run(_until_signalled(_run_with_screen(plan, settings())))
+        asyncio.run(until_signalled(_run_with_screen(plan, settings())))
 
 
 def _require_headless(*, crashes: int, as_json: bool) -> None:
@@ -142,7 +137,7 @@ class _Outcome:
 
 def _run_without_screen(plan: DemoPlan, run: HeadlessPlan, *, as_json: bool) -> None:
     with _progress_line() as progress:
-        outcome = asyncio.run(_until_signalled(_headless(plan, run, progress)))
+        outcome = asyncio.run(until_signalled(_headless(plan, run, progress)))
     if outcome is None:
         return
     if outcome.backlog.missing:
@@ -165,30 +160,6 @@ async def _headless(plan: DemoPlan, run: HeadlessPlan, progress: Callable[[str],
         account, backlog = await run_headless(pipeline, run, progress)
         progress("ending")
     return _Outcome(account=account, backlog=backlog)
-
-
-async def _until_signalled(work: Coroutine[None, None, Result]) -> Result | None:
-    """Return what ``work`` returns, or None once a signal has ended it and it has tidied up."""
-    task = asyncio.create_task(work)
-    is_ended = False
-
-    def end() -> None:
-        # Only once: a second signal must not interrupt the tidying up.
-        nonlocal is_ended
-        if not is_ended:
-            is_ended = True
-            task.cancel()
-
-    loop = asyncio.get_running_loop()
-    for number in _ENDING_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, end)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if not is_ended:
-            raise
-        return None
 
 
 @contextlib.contextmanager
