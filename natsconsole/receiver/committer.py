@@ -15,7 +15,13 @@ from collections.abc import Callable, Sequence
 from natsconsole.receiver.archive import Archive
 from natsconsole.receiver.batch import Batch, Outcome
 from natsconsole.receiver.batch_draft import BatchDraft, apart
-from natsconsole.receiver.ledger import FileEntry, Ledger, LedgerWriteError, PartitionEntry
+from natsconsole.receiver.ledger import (
+    FileEntry,
+    Ledger,
+    LedgerReadError,
+    LedgerWriteError,
+    PartitionEntry,
+)
 from natsconsole.receiver.log_files import LogFiles
 from natsconsole.receiver.partition_logs import PartitionLogs
 from natsconsole.receiver.reserve import Reserve
@@ -62,7 +68,7 @@ class Committer:
 
         Raises:
             UncertainFileError: a file is longer than any batch could explain.
-            OSError: the ledger cannot be written.
+            OSError: the ledger cannot be read or written.
         """
         self.let_go(partition)
         entry = self._ledger.load(partition)
@@ -105,7 +111,10 @@ class Committer:
 
         Of a batch that failed no byte is left, and it can be given again.
         """
-        drafts = [BatchDraft(batch, self._ledger.elsewhere) for batch in batches]
+        try:
+            drafts = [BatchDraft(batch, self._ledger.elsewhere) for batch in batches]
+        except LedgerReadError as error:
+            return [Outcome(failure=error) for _ in batches]
         for together in apart(drafts):
             self._commit(together)
         return [draft.outcome for draft in drafts]
@@ -146,6 +155,8 @@ class Committer:
             for key, path, size in draft.sizes():
                 try:
                     before = self._files.ready(path, draft.batch.logs, size)
+                except LedgerReadError as error:
+                    return error
                 except OSError as error:
                     if error.errno in _OF_THE_DISK or not draft.break_log(key, error):
                         return error

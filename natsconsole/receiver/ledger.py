@@ -98,6 +98,10 @@ class LedgerWriteError(OSError):
     """The ledger could not be written, as on a full disk. It is as it was before."""
 
 
+class LedgerReadError(OSError):
+    """The ledger could not be read, as on a failing disk. It may be, later."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileEntry:
     """One file of the archive as of the last commit."""
@@ -306,7 +310,15 @@ class Ledger:
         return int(id_)
 
     def load(self, partition: int) -> PartitionEntry:
-        """Return what is known of a partition."""
+        """Return what is known of a partition.
+
+        Raises:
+            LedgerReadError: it cannot be read.
+        """
+        with self._reading():
+            return self._load(partition)
+
+    def _load(self, partition: int) -> PartitionEntry:
         row = self._db.execute(
             "SELECT committed FROM progress WHERE epoch = ? AND partition = ?",
             (self._epoch, partition),
@@ -336,21 +348,31 @@ class Ledger:
         return tuple(Landmark(*one) for one in json.loads(row[0])) if row else ()
 
     def elsewhere(self, epoch: int, partition: int, host: str, name: str) -> LogEntry | None:
-        """Return a log's row of another partition, as after a change of their number."""
-        row = self._db.execute(
-            f"SELECT id, host, name, {', '.join(_COLUMNS)} FROM log "  # noqa: S608 - our names
-            "WHERE epoch = ? AND host = ? AND name = ? AND partition != ? "
-            "ORDER BY written_at DESC LIMIT 1",
-            (epoch, host, name, partition),
-        ).fetchone()
-        return _entry(*row) if row else None
+        """Return a log's row of another partition, as after a change of their number.
+
+        Raises:
+            LedgerReadError: it cannot be read.
+        """
+        with self._reading():
+            row = self._db.execute(
+                f"SELECT id, host, name, {', '.join(_COLUMNS)} FROM log "  # noqa: S608 - our names
+                "WHERE epoch = ? AND host = ? AND name = ? AND partition != ? "
+                "ORDER BY written_at DESC LIMIT 1",
+                (epoch, host, name, partition),
+            ).fetchone()
+            return _entry(*row) if row else None
 
     def file(self, path: str) -> FileEntry | None:
-        """Return what is committed of a file, or None where it has no row: it is never cut then."""
-        row = self._db.execute(
-            "SELECT length, inode, since FROM file WHERE path = ?", (path,)
-        ).fetchone()
-        return FileEntry(*row) if row else None
+        """Return what is committed of a file, or None where it has no row: it is never cut then.
+
+        Raises:
+            LedgerReadError: it cannot be read.
+        """
+        with self._reading():
+            row = self._db.execute(
+                "SELECT length, inode, since FROM file WHERE path = ?", (path,)
+            ).fetchone()
+            return FileEntry(*row) if row else None
 
     def adopt(self, files: Mapping[str, FileEntry]) -> None:
         """Record files as they are before the next write to them, durably.
@@ -430,6 +452,14 @@ class Ledger:
             if not log.id:
                 ids[key] = id_
         return ids
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            reason = f"the ledger {self._path} cannot be read: {error}"
+            raise LedgerReadError(None, reason) from error
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

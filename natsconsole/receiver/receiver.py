@@ -101,7 +101,9 @@ class Receiver:
             )
             for task in done - {stopping}:
                 task.result()
-            await asyncio.wait(tasks, timeout=DRAIN_LIMIT)
+            drained, _ = await asyncio.wait(tasks, timeout=DRAIN_LIMIT)
+            for task in drained:
+                task.result()
         finally:
             for task in (*tasks, stopping, room):
                 task.cancel()

@@ -160,6 +160,21 @@ def test_a_crash_before_the_first_commit_leaves_nothing_to_double(
     assert again.content() == b"a\n"
 
 
+@pytest.mark.parametrize("table", ["file", "log"])
+def test_a_ledger_that_cannot_be_read_breaks_no_host(disk: Disk, table: str) -> None:
+    disk.commit(message(1, b"a\n", start=0))
+    disk.ledger._db.execute(f"ALTER TABLE {table} RENAME TO away")
+    failure = disk.commit(message(2, b"x\n", host="new"))
+    assert failure is not None
+    assert "cannot be read: no such table" in str(failure.strerror)
+    with pytest.raises(OSError, match="cannot be read: no such table"):
+        disk.committer.take_over(0)
+
+    disk.ledger._db.execute(f"ALTER TABLE away RENAME TO {table}")
+    assert disk.commit(message(2, b"x\n", host="new")) is None
+    assert disk.content() == b"a\n"
+
+
 def test_a_ledger_that_cannot_be_written_leaves_nothing_behind(disk: Disk) -> None:
     disk.commit(message(1, b"a\n", start=0))
     disk.ledger._db.execute("PRAGMA query_only = ON")
