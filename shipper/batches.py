@@ -26,6 +26,8 @@ class Batch:
     payload: bytes
     digest: str
     """Tells after a restart whether the range still holds the same bytes."""
+    lines: int
+    """How many lines end in it."""
 
 
 def digest_of(payload: bytes) -> str:

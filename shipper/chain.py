@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from shipper.claims import Claims
 from shipper.discovery import LogPlace, NotALogError, open_log, resolved, shown
-from shipper.fingerprint import HEAD_BYTES, Position, holds
-from shipper.rotation import Entry, older_generations, regular_files
+from shipper.fingerprint import HEAD_BYTES, TAIL_BYTES, Position, holds
+from shipper.rotation import (
+    Entry,
+    numbered_before_extension,
+    older_generations,
+    regular_files,
+)
 
 _TRIES = 5
+_DIRECTORIES_BELOW = 64
 
 
 class Newest(NamedTuple):
@@ -23,6 +29,27 @@ class Newest(NamedTuple):
     modified_ns: int
     key: tuple[int, int] | None
     """Device and inode; None where the file was not found any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """Which rotated generations a log never seen begins with, besides its current file."""
+
+    paths: frozenset[Path] = frozenset()
+    """Those that were asked for by name."""
+    key: tuple[int, int] | None = None
+    """Device and inode of the file that was current when the log was found: it may have been
+    rotated away before it was opened."""
+    since_ns: int | None = None
+    """What was written since then; a whole life of a log may fit between two looks."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Only the current file is wanted."""
+        return not self.paths and self.key is None and self.since_ns is None
+
+
+PLAIN = Beginning()
 
 
 class _Generations(NamedTuple):
@@ -38,16 +65,25 @@ class _Generations(NamedTuple):
 class Chain:
     """The names that a log's files have now. They change at any time; nothing is kept of them."""
 
+    __slots__ = ("_claims", "_place")
+
     def __init__(self, place: LogPlace, claims: Claims) -> None:
         self._place = place
         self._claims = claims
 
-    def open_younger(self, newest: Newest | None, wanted: AbstractSet[Path]) -> list[int]:
+    def open_younger(
+        self,
+        newest: Newest | None,
+        wanted: Beginning = PLAIN,
+        *,
+        before: tuple[int, int] | None = None,
+    ) -> list[int]:
         """Open the files younger than ``newest`` that no log reads yet, oldest first.
 
         Args:
             newest: None for a log never seen: then its current file, and what is ``wanted``.
-            wanted: rotated generations that a log never seen begins with.
+            wanted: what a log never seen begins with.
+            before: device and inode of a file to stop at; without it, none younger is wanted.
 
         Raises:
             NotALogError: what the log's path names is refused.
@@ -55,16 +91,21 @@ class Chain:
         """
         # The usual cases need no listing, which in a directory of many logs would be the most work.
         current = self._current()
-        if newest is None and not wanted:
+        if newest is None and (wanted.is_plain or _is_only(wanted, current)):
             return self._open([current] if current and not self._is_known(current) else [])
         if newest is not None and current is not None and newest.key == current.key:
             return []
         for _ in range(_TRIES):
-            before = self._generations()
-            younger = [e for e in _younger(before, newest, wanted) if not self._is_known(e)]
+            known = newest.key if newest is not None else wanted.key
+            found = self._generations(known)
+            younger = _younger(found, newest, wanted)
+            if before is not None:
+                keys = _keys(younger)
+                younger = younger[: keys.index(before)] if before in keys else []
+            younger = [e for e in younger if not self._is_known(e)]
             opened = self._open(younger)
             # Another rotation while we looked would have moved each name on by one file.
-            if _keys(self._generations().in_order) == _keys(before.in_order) and (
+            if _keys(self._generations(known).in_order) == _keys(found.in_order) and (
                 [_key_of(file) for file in opened] == _keys(younger)
             ):
                 return opened
@@ -76,25 +117,48 @@ class Chain:
         """Open the file that was read up to a position, whatever its name is now."""
         current = self._current()
         same = [current] if current and current.inode == position.inode else []
-        for entry in same or self._entries(lambda found: found.inode() == position.inode):
+        for entry in same or self._same_inode(position.inode):
             if not self._claims.is_taken(entry.key):
                 return self._open_same(entry, position)
         return None
 
-    def open_copy(self, position: Position) -> int | None:
-        """Open the copy that was made of a file before it was truncated, if there is one."""
-        if not position.offset:
+    def inodes(self) -> set[int]:
+        """Return those of all files in the log's directory."""
+        directory = resolved(self._place.path).parent
+        return {entry.inode for entry in self._entries(directory, lambda _: True)}
+
+    def open_copy(
+        self, position: Position, is_it: Callable[[int], bool] | None = None
+    ) -> int | None:
+        """Open the copy that was made of a file before it was truncated, if there is one.
+
+        Args:
+            position: how far the file was read; its content must be the copy's, too.
+            is_it: tells whether an open file is the copy of a file of which nothing was read.
+        """
+        if not position.offset and is_it is None:
             return None
-        for entry in reversed(self._generations().older):
+        for entry in self._copies(position):
             if entry.size < position.offset or self._claims.is_taken(entry.key):
                 continue
             file = self._try_open(entry)
             if file is None:
                 continue
-            if holds(file, position):
+            if holds(file, position) and (position.offset or is_it is None or is_it(file)):
                 return file
             os.close(file)
         return None
+
+    def _copies(self, position: Position) -> list[Entry]:
+        """Files that may be a copy, youngest first; only their content tells."""
+        path = resolved(self._place.path)
+        copies = self._generations().older[::-1]
+        if position.offset >= TAIL_BYTES:
+            copies += self._entries(
+                path.parent,
+                lambda found: numbered_before_extension(found.name, path.name) is not None,
+            )
+        return copies
 
     def _current(self) -> Entry | None:
         target = resolved(self._place.path)
@@ -106,14 +170,26 @@ class Chain:
             raise NotALogError(f"{shown(self._place.path)} is no regular file")
         return Entry.of(target, status)
 
-    def _generations(self) -> _Generations:
-        name = resolved(self._place.path).name
-        entries = self._entries(lambda found: found.name.startswith(name))
-        return _Generations(older_generations(name, entries), self._current())
+    def _generations(self, known: tuple[int, int] | None = None) -> _Generations:
+        path = resolved(self._place.path)
+        stem = path.stem
+        entries = self._entries(path.parent, lambda found: found.name.startswith(stem))
+        return _Generations(older_generations(path.name, entries, known), self._current())
 
-    def _entries(self, is_wanted: Callable[[os.DirEntry[str]], bool]) -> list[Entry]:
+    def _same_inode(self, inode: int) -> list[Entry]:
+        """Look for a file beside the log and, as logrotate's ``olddir`` has it, one level below."""
+        directory = resolved(self._place.path).parent
+        found = self._entries(directory, lambda entry: entry.inode() == inode)
+        if not found:
+            for below in _directories_in(directory):
+                found += self._entries(below, lambda entry: entry.inode() == inode)
+        return found
+
+    def _entries(
+        self, directory: Path, is_wanted: Callable[[os.DirEntry[str]], bool]
+    ) -> list[Entry]:
         try:
-            return regular_files(resolved(self._place.path).parent, is_wanted)
+            return regular_files(directory, is_wanted)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return []
 
@@ -157,13 +233,35 @@ class Chain:
             return None
 
 
-def _younger(
-    generations: _Generations, newest: Newest | None, wanted: AbstractSet[Path]
-) -> list[Entry]:
+def _is_only(wanted: Beginning, current: Entry | None) -> bool:
+    if wanted.paths or wanted.since_ns is not None or current is None:
+        return False
+    return wanted.key == current.key
+
+
+def _directories_in(directory: Path) -> list[Path]:
+    try:
+        with os.scandir(directory) as listing:
+            found = [Path(e.path) for e in listing if e.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+    return found[:_DIRECTORIES_BELOW]
+
+
+def _younger(generations: _Generations, newest: Newest | None, wanted: Beginning) -> list[Entry]:
     current = [generations.current] if generations.current else []
-    if newest is None:
-        return [e for e in generations.older if e.path in wanted] + current
     in_order = generations.in_order
+    if newest is None:
+        keys = _keys(in_order)
+        first = keys.index(wanted.key) if wanted.key in keys else len(generations.older)
+        since = wanted.since_ns
+        return [
+            entry
+            for place, entry in enumerate(generations.older)
+            if place >= first
+            or entry.path in wanted.paths
+            or (since is not None and entry.modified_ns >= since)
+        ] + current
     if newest.key is not None and newest.key in _keys(in_order):
         return in_order[_keys(in_order).index(newest.key) + 1 :]
     return [e for e in generations.older if e.modified_ns >= newest.modified_ns] + current

@@ -20,6 +20,7 @@ from shipper.fingerprint import Position
 from shipper.wire import SourceRange
 
 SCHEMA_VERSION = 1
+_CACHE_KB = 256
 _APPLICATION_ID = 0x53484950
 _FILE_NAME = "checkpoint.sqlite"
 _MAGIC = b"SQLite format 3\0"
@@ -96,7 +97,7 @@ class Checkpoint:
             CheckpointError: a record cannot be read.
         """
         try:
-            rows = self._database.execute("SELECT path, record FROM log").fetchall()
+            rows = self._database.execute("SELECT path, record FROM log")
             return {
                 Path(os.fsdecode(path)): msgspec.json.decode(record, type=LogRecord)
                 for path, record in rows
@@ -124,6 +125,14 @@ class Checkpoint:
                 self._database.execute("ROLLBACK")
             raise
 
+    def forget(self, path: Path) -> None:
+        """Remove a record.
+
+        Raises:
+            sqlite3.Error: that could not be written.
+        """
+        self._database.execute("DELETE FROM log WHERE path = ?", (os.fsencode(path),))
+
     def close(self) -> None:
         """Close the database and let another process have it."""
         with contextlib.suppress(sqlite3.Error):
@@ -144,6 +153,7 @@ class Checkpoint:
             )
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
+        database.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         if tables:
             (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":

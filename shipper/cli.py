@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import re
 import resource
 import signal
@@ -16,12 +17,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shipper.addresses import ListenAddress
 from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
 from shipper.wire import DEFAULT_PREFIX
 
 if TYPE_CHECKING:
+    from shipper.agent import Agent
     from shipper.connection import Connection
+    from shipper.discovery import Pattern
+    from shipper.http_server import Address
+    from shipper.log_format import LogFormat
     from shipper.reader import Following
 
 FINE = 0
@@ -34,8 +40,36 @@ _PREFIX = re.compile(r"[^\s.*>\x00-\x20\x7f]+(\.[^\s.*>\x00-\x20\x7f]+)*", re.AS
 _MAX_LINE = 512 << 10
 
 
+def _load_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Take the file's values as defaults, so that a flag or variable counts more."""
+    from shipper.config import ConfigError, read_config
+
+    context.obj = ()
+    if path is None:
+        return
+    flags = [p.name for p in context.command.params if p.name and p.name not in _NOT_IN_CONFIG]
+    try:
+        config = read_config(path.expanduser(), flags)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    context.obj = config.patterns
+    context.default_map = dict(config.flags)
+
+
+_NOT_IN_CONFIG = frozenset({"config", "files", "once", "help"})
+
+
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(), envvar="SHIPPER_FILE")
+@click.argument("files", nargs=-1, type=click.Path(), envvar="SHIPPER_FILE")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=_load_config,
+    help="TOML with any of these flags, and [[files]] with paths, exclude, host and labels.",
+)
 @click.option(
     "--host",
     metavar="NAME",
@@ -85,8 +119,23 @@ _MAX_LINE = 512 << 10
     metavar="SECONDS",
     help="How long a line waits for others to share its message.",
 )
+@click.option(
+    "--metrics",
+    type=ListenAddress(),
+    metavar="HOST:PORT",
+    help="Serve Prometheus metrics at /metrics, health at /healthz and /readyz.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: one object a line, with time, level, logger and message.",
+)
 @connection_flags
+@click.pass_obj
 def main(
+    configured: tuple[Pattern, ...],
     connection: ConnectionOptions,
     files: Sequence[str],
     host: str,
@@ -96,32 +145,45 @@ def main(
     once: bool,
     max_line: int,
     linger: float,
+    metrics: Address | None,
+    log_format: LogFormat,
 ) -> None:
     """Ship the lines of FILES, paths or globs, to JetStream; - is standard input.
 
     Each line is in the stream once, in order and byte for byte, through rotation and crashes:
-    the file is the buffer, and its position moves only when the stream has the lines.
+    the file is the buffer, and its position moves only when the stream has the lines. SIGHUP
+    looks for new files at once. The bucket "shippers" holds a button that pauses all of them:
+    nats kv put shippers all '{"pause":true}'
     """
     from shipper.discovery import DIRECTORY_FIELD, Pattern
+    from shipper.log_format import set_up_logging
     from shipper.reader import Following
     from shipper.source_log import Reading
 
-    logging.basicConfig(format="%(asctime)s shipper: %(message)s", level=logging.INFO)
+    set_up_logging(log_format)
     _check_names(host, prefix)
+    if not files and not configured:
+        raise click.UsageError("no file is named; name some, or a --config with [[files]]")
+    if os.environ.get("SHIPPER_PARTITIONS"):
+        logging.getLogger("shipper").info(
+            "SHIPPER_PARTITIONS is not needed: the stream puts the partition into the subject"
+        )
+    named = tuple(Pattern.parse(text) for text in files if text != _STANDARD_INPUT)
     following = Following(
-        patterns=tuple(Pattern.parse(text) for text in files if text != _STANDARD_INPUT),
+        patterns=named + configured,
         host=host,
         from_end=not from_start,
         reading=Reading(max_line=max_line, linger=linger, once=once),
     )
     if _STANDARD_INPUT in files:
-        if len(files) > 1:
+        if len(files) > 1 or configured:
             raise click.UsageError("standard input is shipped alone; name it without other files")
         if DIRECTORY_FIELD in host:
             raise click.UsageError("standard input lies in no directory; give a --host without one")
         sys.exit(_run(_ship_standard_input(connection, following, prefix)))
     _check_files(following)
-    sys.exit(_run(_ship_files(connection, following, prefix, state or _default_state())))
+    where = state or _default_state()
+    sys.exit(_run(_ship_files(connection, following, prefix, where, metrics)))
 
 
 def _check_names(host: str, prefix: str) -> None:
@@ -153,10 +215,11 @@ def _default_state() -> Path:
 def _run(shipping: Coroutine[None, None, int]) -> int:
     from shipper.checkpoint import CheckpointError
     from shipper.connection import ConnectFailedError
+    from shipper.http_server import HttpError
 
     try:
         return asyncio.run(shipping)
-    except CheckpointError as error:
+    except (CheckpointError, HttpError) as error:
         click.echo(f"Error: {error}", err=True)
         return USAGE
     except ConnectFailedError as error:
@@ -165,7 +228,11 @@ def _run(shipping: Coroutine[None, None, int]) -> int:
 
 
 async def _ship_files(
-    options: ConnectionOptions, following: Following, prefix: str, state: Path
+    options: ConnectionOptions,
+    following: Following,
+    prefix: str,
+    state: Path,
+    metrics: Address | None,
 ) -> int:
     from shipper.agent import Agent
     from shipper.checkpoint import Checkpoint
@@ -176,8 +243,12 @@ async def _ship_files(
         connection = Connection(options)
         agent = Agent(connection, checkpoint, following, prefix=prefix)
         _stop_on_signals(agent.stop)
-        async with _connected(connection, wait=following.reading.once):
-            await agent.run()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, agent.rescan)
+        async with (
+            _monitored(metrics, agent, connection),
+            _connected(connection, wait=following.reading.once),
+        ):
+            await _run_as_service(agent)
     return PROBLEM if following.reading.once and agent.failures else FINE
 
 
@@ -192,6 +263,34 @@ async def _ship_standard_input(
     _stop_on_signals(source.stop)
     async with _connected(connection, wait=True):
         return FINE if await source.run() else PROBLEM
+
+
+@contextlib.asynccontextmanager
+async def _monitored(
+    address: Address | None, agent: Agent, connection: Connection
+) -> AsyncIterator[None]:
+    if address is None:
+        yield
+        return
+    from shipper.metrics_server import MetricsServer
+
+    async with MetricsServer(address, agent, connection) as server:
+        for listening in server.addresses:
+            logging.getLogger("shipper").info("metrics are at http://%s/metrics", listening)
+        yield
+
+
+async def _run_as_service(agent: Agent) -> None:
+    from shipper.service_notice import ServiceNotice
+
+    notice = ServiceNotice()
+    notice.ready()
+    alive = asyncio.create_task(notice.keep_alive(), name="service notice")
+    try:
+        await agent.run()
+    finally:
+        notice.stopping()
+        alive.cancel()
 
 
 @contextlib.asynccontextmanager

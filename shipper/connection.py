@@ -12,6 +12,7 @@ import logging
 import random
 import re
 import secrets
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import count, groupby
@@ -38,7 +39,9 @@ from shipper.connection_problems import (
     NoRespondersError,
     NotConnectedError,
     PayloadTooLargeError,
+    PermissionDeniedError,
     RequestFailedError,
+    TlsRefusedError,
     explain_connect_failure,
 )
 from shipper.hardened_client import HardenedClient, Sink
@@ -59,10 +62,12 @@ __all__ = [
     "NoRespondersError",
     "NotConnectedError",
     "PayloadTooLargeError",
+    "PermissionDeniedError",
     "Reply",
     "RequestFailedError",
     "Sink",
     "Subscription",
+    "TlsRefusedError",
 ]
 
 logger = logging.getLogger(__name__)
@@ -78,8 +83,12 @@ _FLUSH_ON_CLOSE = 1.0
 _STABLE_AFTER = 2.0
 """Seconds after which a connection counts as a success, and the next back-off starts anew."""
 _MAX_CREDS_SIZE = 1 << 16
+_SEED = re.compile(r"SU[A-Z2-7]{40,80}")
 
 _NOT_IN_SUBJECT = re.compile(r"[ \t\r\n]")
+_DENIED = re.compile(
+    r"permissions violation for (publish|subscription) to \"([^\"]*)\"", re.IGNORECASE
+)
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _LINE_ENDS = str.maketrans({"\r": " ", "\n": " "})
 
@@ -145,7 +154,10 @@ class Connection:
         self._client_callbacks: list[ClientCallback] = []
         self._inbox = f"{options.inbox_prefix}.{secrets.token_hex(11)}"
         self._tokens = count(1)
-        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._waiting: dict[str, tuple[str, asyncio.Future[Reply]]] = {}
+        """By token: subject and answer of each request under way."""
+        self.denied: set[str] = set()
+        """Subjects that this login may not publish or subscribe to, since the last connect."""
         self._subscriptions: dict[Subscription, int] = {}
         """With the id that each has at the current client."""
         self._subscriptions[Subscription(self, f"{self._inbox}.*", self._take_reply)] = 0
@@ -244,7 +256,8 @@ class Connection:
     @property
     def max_payload(self) -> int:
         """The largest message in bytes, headers included, that the server takes."""
-        limit = self._server_info.get("max_payload")
+        info = self._client._server_info if self._client else self._server_info  # noqa: SLF001
+        limit = info.get("max_payload")
         return limit if isinstance(limit, int) and limit > 0 else _DEFAULT_MAX_PAYLOAD
 
     @property
@@ -315,6 +328,7 @@ class Connection:
         Raises:
             NoRespondersError: nobody listens on the subject.
             RequestFailedError: no answer within ``timeout`` seconds.
+            PermissionDeniedError: this login may not ask that, or may not hear the answer.
             NotConnectedError: there is no connection, or it was lost while we waited.
             PayloadTooLargeError: the server would refuse it.
         """
@@ -322,12 +336,16 @@ class Connection:
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         frame = self._frame(subject, payload, f"{self._inbox}.{token}", headers)
         client = self.client
-        self._waiting[token] = answer
+        self._waiting[token] = (subject, answer)
         try:
             client.write(frame)
             async with asyncio.timeout(timeout):
                 reply = await answer
         except TimeoutError:
+            if f"{self._inbox}.*" in self.denied:
+                raise PermissionDeniedError(
+                    "subscribe to", f"{self.options.inbox_prefix}.>", self._server.address
+                ) from None
             raise RequestFailedError(
                 f"no answer to {subject} from {self._server.address} within {timeout:g} s; "
                 "it may be overloaded or its disk may be full"
@@ -420,9 +438,23 @@ class Connection:
         return b"HPUB %b %d %d\r\n%b%b\r\n" % (target, len(block), size, block, payload)
 
     def _take_reply(self, subject: str, _reply: str, headers: bytes, data: bytes) -> None:
-        answer = self._waiting.get(subject[len(self._inbox) + 1 :])
+        _, answer = self._waiting.get(subject[len(self._inbox) + 1 :], ("", None))
         if answer is not None and not answer.done():
             answer.set_result(Reply(subject, headers, data))
+
+    def _take_error(self, text: str) -> None:
+        found = _DENIED.search(text)
+        if found is None:
+            return
+        kind, subject = found[1].lower(), found[2]
+        self.denied.add(subject)
+        if kind != "publish":
+            return
+        for asked, answer in list(self._waiting.values()):
+            if asked == subject and not answer.done():
+                answer.set_exception(
+                    PermissionDeniedError("publish to", subject, self._server.address)
+                )
 
     def _forget(self, subscription: Subscription) -> None:
         sid = self._subscriptions.pop(subscription, None)
@@ -479,7 +511,12 @@ class Connection:
     async def _dial(self, server: Server) -> HardenedClient:
         options = self.options
         client = HardenedClient()
+        client.on_error = self._take_error
+        client.requires_tls = options.wants_tls
         login, credentials = self._login(server)
+        if options.wants_tls:
+            login |= {"tls": _tls_context(options), "tls_handshake_first": options.tls_first}
+        self.denied.clear()
         times: dict[str, Any] = {
             "connect_timeout": options.connect_timeout,
             "ping_interval": options.ping_interval,
@@ -531,6 +568,9 @@ class Connection:
         if options.creds is not None:
             secret = _read_creds(options.creds)
             return {"user_credentials": secret}, f"the file {str(options.creds)!r}"
+        if options.nkey is not None:
+            seed = _read_seed(options.nkey)
+            return {"nkeys_seed_str": seed}, f"the nkey in {str(options.nkey)!r}"
         if options.user is not None:
             login = {"user": options.user, "password": options.password or ""}
             return login, f"user {options.user!r}"
@@ -577,7 +617,7 @@ class Connection:
         if self._greeting is not None and self._greeting is not asyncio.current_task():
             self._greeting.cancel()
             self._greeting = None
-        for answer in list(self._waiting.values()):
+        for _, answer in list(self._waiting.values()):
             if not answer.done():
                 answer.set_exception(
                     NotConnectedError(f"lost {self._server.address} while waiting: {why}")
@@ -635,18 +675,56 @@ def _header_block(headers: Mapping[str, str]) -> bytes:
     return b"\r\n".join((*lines, b"", b""))
 
 
-def _read_creds(path: Path) -> Any:
-    """Read a credentials file; nats-py would read one without a JWT for ever."""
+def _read_secret(path: Path, flag: str) -> str:
     try:
         if not path.is_file():
             raise FileNotFoundError(2, "no such file")
         with path.open("rb") as file:
-            text = file.read(_MAX_CREDS_SIZE).decode("utf-8", "replace")
+            return file.read(_MAX_CREDS_SIZE).decode("utf-8", "replace")
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise CredentialsFileError(
-            f"cannot read the credentials file {str(path)!r}: {reason}; check --creds"
+            f"cannot read the credentials file {str(path)!r}: {reason}; check {flag}"
         ) from None
+
+
+def _read_seed(path: Path) -> str:
+    """Read an nkey's seed: the first line that is one."""
+    for line in _read_secret(path, "--nkey").splitlines():
+        if _SEED.fullmatch(line.strip()):
+            return line.strip()
+    raise CredentialsFileError(
+        f"{str(path)!r} holds no user seed, which begins with SU; check --nkey"
+    )
+
+
+def _tls_context(options: ConnectionOptions) -> ssl.SSLContext:
+    """Make it anew for each connect, so that certificates can be renewed."""
+    ca, cert, key = options.tls_ca, options.tls_cert, options.tls_key
+    try:
+        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+    except (OSError, ssl.SSLError) as error:
+        raise _unusable("--tlsca", ca, error) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if cert is not None:
+        try:
+            context.load_cert_chain(cert, key)
+        except (OSError, ssl.SSLError) as error:
+            raise _unusable("--tlscert and --tlskey", cert, error) from None
+    return context
+
+
+def _unusable(flags: str, path: Path | None, error: OSError) -> TlsRefusedError:
+    reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+    return TlsRefusedError(
+        f"cannot use the certificate {str(path)!r}: {(reason or 'it is damaged').lower()}; "
+        f"check {flags}"
+    )
+
+
+def _read_creds(path: Path) -> Any:
+    """Read a credentials file; nats-py would read one without a JWT for ever."""
+    text = _read_secret(path, "--creds")
     if "BEGIN NATS USER JWT" not in text or "BEGIN USER NKEY SEED" not in text:
         raise CredentialsFileError(
             f"{str(path)!r} is no credentials file: it holds no user JWT and seed; check --creds"

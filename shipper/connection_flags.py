@@ -13,7 +13,7 @@ from shipper.connection_options import DEFAULT_SERVER, BadServerError, Connectio
 
 Result = TypeVar("Result")
 
-# Named as the nats CLI names them. Flags for TLS, nkeys and contexts come here.
+# Named as the nats CLI names them; some variables are those of the series this project follows.
 _FLAGS = (
     click.option(
         "-s",
@@ -50,6 +50,44 @@ _FLAGS = (
         show_envvar=True,
         help="File with a user JWT and its seed.",
     ),
+    click.option(
+        "--nkey",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        envvar="NATS_NKEY",
+        show_envvar=True,
+        help="File with an nkey's seed.",
+    ),
+    click.option(
+        "--tlscert",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        envvar=["NATS_CERT", "NATS_CERTIFICATE"],
+        show_envvar=True,
+        help="Our certificate. This and the next three: TLS or no connection.",
+    ),
+    click.option(
+        "--tlskey",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        envvar="NATS_KEY",
+        show_envvar=True,
+        help="Its key.",
+    ),
+    click.option(
+        "--tlsca",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        envvar="NATS_CA",
+        show_envvar=True,
+        help="Authorities to trust, instead of the system's.",
+    ),
+    click.option(
+        "--tlsfirst",
+        is_flag=True,
+        envvar="NATS_TLS_FIRST",
+        help="Begin with TLS, before the server says anything.",
+    ),
 )
 
 
@@ -57,24 +95,36 @@ def connection_flags(command: Callable[..., Result]) -> Callable[..., Result]:
     """Add the flags to a click command and pass them as one argument, ``connection``."""
 
     @functools.wraps(command)
-    def with_connection(
+    def with_connection(  # noqa: PLR0913 - one a flag
         *args: Any,
         server: str,
         user: str | None,
         password: str | None,
         token: str | None,
         creds: Path | None,
+        nkey: Path | None,
+        tlscert: Path | None,
+        tlskey: Path | None,
+        tlsca: Path | None,
+        tlsfirst: bool,
         **others: Any,
     ) -> Result:
         if password is not None and user is None:
             raise click.UsageError("--password needs --user (NATS_USER)")
+        if (tlscert is None) != (tlskey is None):
+            raise click.UsageError("--tlscert and --tlskey go together")
         try:
             connection = ConnectionOptions(
                 servers=tuple(one for one in server.split(",") if one.strip()),
                 user=user,
                 password=password,
                 token=token,
-                creds=None if creds is None else creds.expanduser(),
+                creds=_expanded(creds),
+                nkey=_expanded(nkey),
+                tls_cert=_expanded(tlscert),
+                tls_key=_expanded(tlskey),
+                tls_ca=_expanded(tlsca),
+                tls_first=tlsfirst,
             )
         except BadServerError as error:
             raise click.UsageError(str(error)) from None
@@ -84,3 +134,7 @@ def connection_flags(command: Callable[..., Result]) -> Callable[..., Result]:
     for flag in reversed(_FLAGS):
         wrapped = flag(wrapped)
     return wrapped
+
+
+def _expanded(path: Path | None) -> Path | None:
+    return None if path is None else path.expanduser()

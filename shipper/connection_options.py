@@ -22,6 +22,8 @@ class Server(NamedTuple):
     port: int
     user: str | None = None
     password: str | None = None
+    tls: bool = False
+    """The URL asks for TLS."""
 
     def __repr__(self) -> str:
         """Show no secret."""
@@ -42,6 +44,8 @@ class Server(NamedTuple):
     def parse(cls, text: str) -> Server:
         """Read ``[nats://][user:password@]host[:port]``; a lone user is a token, as in the CLI.
 
+        With ``tls://`` there is TLS or no connection.
+
         Raises:
             BadServerError: the URL cannot be used.
         """
@@ -54,28 +58,21 @@ class Server(NamedTuple):
             raise BadServerError(
                 f"server {shown!r} is no URL; write nats://host:port, an IPv6 address in brackets"
             ) from None
-        _check_scheme(parts.scheme, shown)
+        if parts.scheme not in ("nats", "tls"):
+            raise BadServerError(
+                f"server {shown!r}: only nats:// and tls:// can be used, not {parts.scheme}://"
+            )
         if not parts.hostname or any(c.isspace() or not c.isprintable() for c in stripped):
             raise BadServerError(f"server {shown!r} names no host; write nats://host:port")
         if parts.path.strip("/") or parts.query or parts.fragment:
             raise BadServerError(f"server {shown!r}: nothing can follow the port")
-        return cls(parts.hostname, port, *_login(parts))
+        return cls(parts.hostname, port, *_login(parts), tls=parts.scheme == "tls")
 
 
 def _login(parts: SplitResult) -> tuple[str | None, str | None]:
     user = None if parts.username is None else unquote(parts.username)
     password = None if parts.password is None else unquote(parts.password)
     return user or None, password
-
-
-def _check_scheme(scheme: str, shown: str) -> None:
-    if scheme == "tls":
-        raise BadServerError(
-            f"server {shown!r}: this version has no TLS yet, and TLS asked for is TLS or no "
-            "connection; use nats:// only where clear text will do"
-        )
-    if scheme != "nats":
-        raise BadServerError(f"server {shown!r}: only nats:// can be used, not {scheme}://")
 
 
 def _without_login(text: str) -> str:
@@ -98,7 +95,17 @@ class ConnectionOptions:
     token: str | None = None
     creds: Path | None = None
     """A credentials file. Read anew at every connect, so that it can be rotated."""
-    # TLS, nkey and the CLI's contexts come here.
+    nkey: Path | None = None
+    """A file with an nkey's seed. Read anew at every connect."""
+    tls: bool = False
+    """TLS or no connection. Any of the following asks for it, too, and so does ``tls://``."""
+    tls_cert: Path | None = None
+    """Our certificate, with its chain. Read anew at every connect, as the other two."""
+    tls_key: Path | None = None
+    tls_ca: Path | None = None
+    """Whom to trust instead of the system's authorities."""
+    tls_first: bool = False
+    """Begin with TLS, before the server says anything."""
     inbox_prefix: str = "_INBOX"
     name: str = "natsconsole"
     """Shown in the server's list of connections."""
@@ -113,7 +120,16 @@ class ConnectionOptions:
         if not self.servers:
             raise BadServerError("no server is named; write nats://host:port")
         parsed = tuple(Server.parse(server) for server in self.servers)
+        # One TLS URL means a cluster with TLS: a server we are told of is no way around it.
+        if any(server.tls for server in parsed):
+            object.__setattr__(self, "tls", True)
         object.__setattr__(self, "parsed_servers", parsed)
+
+    @property
+    def wants_tls(self) -> bool:
+        """Whether there must be TLS to every server."""
+        files = (self.tls_cert, self.tls_key, self.tls_ca)
+        return self.tls or self.tls_first or any(file is not None for file in files)
 
     @property
     def address(self) -> str:

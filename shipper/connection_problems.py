@@ -12,6 +12,10 @@ class ConnectionProblem(Exception):  # noqa: N818 - each kind below ends in Erro
     """Base of all that can be wrong with a connection."""
 
 
+class TlsMissingError(Exception):
+    """The server is about to be spoken to in clear text, although TLS was asked for."""
+
+
 class ConnectFailedError(ConnectionProblem):
     """No connection could be made."""
 
@@ -24,12 +28,27 @@ class CredentialsFileError(ConnectFailedError):
     """The credentials file cannot be read or used."""
 
 
+class TlsRefusedError(ConnectFailedError):
+    """TLS was asked for and cannot be had; nothing was sent."""
+
+
 class NotConnectedError(ConnectionProblem):
     """There is no connection now, or it was lost while an answer was awaited."""
 
 
 class RequestFailedError(ConnectionProblem):
     """No answer came in time."""
+
+
+class PermissionDeniedError(RequestFailedError):
+    """The server does not let this login do that."""
+
+    def __init__(self, action: str, subject: str, address: str) -> None:
+        self.subject = subject
+        super().__init__(
+            f"{address} does not let this login {action} {subject!r}; "
+            "grant it, or use other credentials"
+        )
 
 
 class NoRespondersError(ConnectionProblem):
@@ -72,6 +91,11 @@ def explain_connect_failure(
     """
     if isinstance(error, ConnectFailedError):
         return error
+    if isinstance(error, TlsMissingError):
+        return TlsRefusedError(
+            f"{address} offers no TLS, and TLS was asked for: no connection was made; "
+            "configure TLS on the server, or use nats:// without TLS flags"
+        )
     if isinstance(error, TimeoutError):
         return ConnectFailedError(
             f"no answer from {address} within {timeout:g} s; "
@@ -99,7 +123,9 @@ def explain_connect_failure(
 def _explain_os_error(error: OSError, address: str) -> ConnectFailedError:
     if isinstance(error, ssl.SSLError):
         reason = getattr(error, "verify_message", "") or error.reason or "TLS failed"
-        return ConnectFailedError(f"no TLS connection to {address}: {reason}")
+        return TlsRefusedError(
+            f"no TLS connection to {address}: {reason}; check --tlsca, --tlscert and the name"
+        )
     if isinstance(error, socket.gaierror):
         host = address.rpartition(":")[0]
         return ConnectFailedError(

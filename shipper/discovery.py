@@ -6,19 +6,24 @@ file of the machine shipped by a link to it.
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import glob
 import hashlib
 import os
+import resource
 import stat
+import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shipper.rotation import base_names, is_compressed
 from shipper.wire import BadHostError, publish_subject
 
 DIRECTORY_FIELD = "{dir}"
+FILES_KEPT = 64
+"""Descriptors that are left to what is no log."""
 _ANY_SUBJECT = "logs"
 
 
@@ -32,6 +37,8 @@ class LogPlace:
     """Links are followed only to what lies below."""
     host: str
     name: str
+    labels: str = ""
+    """What the ``Log-Labels`` header of its messages says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +48,22 @@ class Pattern:
     text: str
     root: Path
     is_glob: bool
+    host: str = ""
+    """A host, or a template with ``{dir}``, of its own; empty where there is none."""
+    labels: str = ""
+    excludes: tuple[str, ...] = ()
+    """Globs of paths or of file names that it does not stand for."""
 
     @classmethod
-    def parse(cls, text: str) -> Pattern:
+    def parse(
+        cls, text: str, *, host: str = "", labels: str = "", excludes: Sequence[str] = ()
+    ) -> Pattern:
         """Read an argument; a relative one is made absolute, so that it keeps its meaning."""
+        found = cls._parse(text)
+        return replace(found, host=host, labels=labels, excludes=tuple(excludes))
+
+    @classmethod
+    def _parse(cls, text: str) -> Pattern:
         absolute = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - keeps globs
         path = Path(absolute)
         if not glob.has_magic(absolute) or path.exists():
@@ -56,6 +75,8 @@ class Pattern:
         """Tell whether it stands for a path, which need not exist."""
         if not self.is_glob:
             return path == Path(self.text)
+        if self._excludes(path):
+            return False
         wanted = Path(self.text).parts
         if "**" in wanted:
             return fnmatch.fnmatchcase(str(path), self.text)
@@ -70,16 +91,35 @@ class Pattern:
             return
         for found in sorted(glob.iglob(self.text, recursive=True)):  # noqa: PTH207 - takes any path
             path = Path(found)
-            if not is_compressed(path.name):
+            if not is_compressed(path.name) and not self._excludes(path):
                 yield path
+
+    def directories(self) -> Iterator[str]:
+        """Yield the directories in which what it stands for may appear."""
+        if not self.is_glob:
+            yield os.path.dirname(self.text)  # noqa: PTH120 - texts are what is compared
+            return
+        root = os.fspath(self.root)
+        above = os.path.dirname(self.text)  # noqa: PTH120
+        while len(above) > len(root) or glob.has_magic(above):
+            for found in glob.iglob(f"{above}/", recursive=True):  # noqa: PTH207 - as above
+                yield found.rstrip("/")
+            above = os.path.dirname(above)  # noqa: PTH120
+        yield root
+
+    def _excludes(self, path: Path) -> bool:
+        text, name = str(path), path.name
+        return any(
+            fnmatch.fnmatchcase(text if "/" in want else name, want) for want in self.excludes
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What the patterns match now."""
 
-    logs: dict[Path, Path]
-    """Each log's path with its root, once, however many patterns match it."""
+    logs: dict[Path, Pattern]
+    """Each log's path with the first pattern that stands for it."""
     generations: dict[Path, frozenset[Path]]
     """By log, what else was matched and was rotated away from it: no logs of their own."""
 
@@ -92,15 +132,16 @@ def find_logs(patterns: Sequence[Pattern], known: Iterable[Path] = ()) -> Found:
         known: logs that a pattern may stand for although they have no file of that name now,
             because it was rotated away and no other was made yet.
     """
-    roots: dict[Path, Path] = {}
+    roots: dict[Path, Pattern] = {}
     fixed = set()
     for path in known:
         for pattern in patterns:
             if pattern.matches(path):
-                roots.setdefault(path, pattern.root)
+                roots.setdefault(path, pattern)
+                break
     for pattern in patterns:
         for path in pattern.paths():
-            roots.setdefault(path, pattern.root)
+            roots.setdefault(path, pattern)
             if not pattern.is_glob:
                 fixed.add(path)
     generations: dict[Path, frozenset[Path]] = {}
@@ -109,7 +150,7 @@ def find_logs(patterns: Sequence[Pattern], known: Iterable[Path] = ()) -> Found:
             generations[log] = generations.get(log, frozenset()) | {path}
     rotated = frozenset[Path]().union(*generations.values())
     return Found(
-        logs={path: root for path, root in roots.items() if path not in rotated},
+        logs={path: pattern for path, pattern in roots.items() if path not in rotated},
         generations=generations,
     )
 
@@ -162,6 +203,10 @@ def open_log(path: Path, root: Path) -> int:
         raise NotALogError(f"{shown(path)} is no regular file")
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
     file = os.open(target, flags)
+    if file >= _most_files():
+        # What the connection and the state need must be left to them.
+        os.close(file)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         raise NotALogError(f"{shown(path)} is no regular file")
@@ -171,6 +216,11 @@ def open_log(path: Path, root: Path) -> int:
 def resolved(path: Path, *, strict: bool = False) -> Path:
     """Return where a path leads; a loop of links is an `OSError`, as any other dead end."""
     return Path(os.path.realpath(path, strict=strict))
+
+
+def _most_files() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft - min(FILES_KEPT, soft // 4)
 
 
 class NotALogError(Exception):

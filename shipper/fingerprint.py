@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from shipper.batches import digest_of
 
 HEAD_BYTES = 1024
-TAIL_BYTES = 256
+TAIL_BYTES = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Position:
     head: str
     """Hash of the first bytes before the offset, at most 1024."""
     tail: str
-    """Hash of the last bytes before the offset, at most 256."""
+    """Hash of the last bytes before the offset, at most 128."""
     modified_ns: int
     """When the file was last seen to change: tells which of its rotated siblings are younger."""
     is_retired: bool = False

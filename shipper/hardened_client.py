@@ -15,6 +15,7 @@ from typing import Any
 
 from nats.aio.client import Client
 
+from shipper.connection_problems import TlsMissingError
 from shipper.frame_parser import FrameParser
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,10 @@ class HardenedClient(Client):
         """Messages that could not be processed."""
         self.complaint = ""
         """What the server or the network last complained of."""
+        self.requires_tls = False
+        """Say nothing in clear text."""
+        self.on_error: Callable[[str], None] | None = None
+        """Is called with each -ERR of the server."""
 
     # What the owner calls.
 
@@ -153,6 +158,15 @@ class HardenedClient(Client):
                 "a message could not be processed (%d so far)", self.hostile_frames, exc_info=error
             )
 
+    def _connect_command(self) -> bytes:
+        # The first that is sent, and it holds the login. Whoever strips TLS out of the server's
+        # greeting would have nats-py go on without it.
+        writer = getattr(self._transport, "_io_writer", None)
+        if self.requires_tls and (writer is None or writer.get_extra_info("ssl_object") is None):
+            raise TlsMissingError
+        command: bytes = super()._connect_command()
+        return command
+
     async def _select_next_server(self) -> None:
         # nats-py's own loops until a server answers; ours lets its owner choose the next one.
         (server, *_) = self._server_pool
@@ -217,6 +231,13 @@ class HardenedClient(Client):
     async def _process_err(self, err_msg: str) -> None:
         # The server itself closes the connection where an error is fatal.
         self._record(err_msg)
+        if self.on_error is not None:
+            self.on_error(err_msg)
+
+    async def _process_info(self, info: Any, initial_connection: bool = False) -> None:
+        await super()._process_info(info, initial_connection)
+        # nats-py takes a new limit only when it connects.
+        self._server_info.update(info)
 
     async def _process_op_err(self, e: Exception) -> None:
         self._record(str(e) or type(e).__name__)

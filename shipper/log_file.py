@@ -25,6 +25,29 @@ class LogFile:
         position: how far it was acknowledged before; without one it is a new file.
     """
 
+    __slots__ = (
+        "_acked_lines",
+        "_acked_tail",
+        "_head",
+        "_head_digest",
+        "_lag_mark",
+        "_lag_since",
+        "_marker",
+        "_stuck_at",
+        "acked",
+        "device",
+        "file",
+        "grown_at",
+        "identity",
+        "inode",
+        "lines",
+        "modified_ns",
+        "read",
+        "shrunk_from",
+        "size",
+        "unread_since",
+    )
+
     def __init__(self, file: int, position: Position | None = None) -> None:
         status = os.fstat(file)
         self.file = file
@@ -33,12 +56,15 @@ class LogFile:
         self.read = self.acked = position.offset if position else 0
         self.lines = self._acked_lines = position.lines if position else 0
         self._marker = self._acked_tail = read_tail(file, self.read)
-        self._head = read_head(file, self.read)
+        self._head, self._head_digest = b"", ""
+        self._take_head(read_head(file, self.read))
         self.size = status.st_size
+        self.shrunk_from = 0
         self.modified_ns = status.st_mtime_ns
         # A file that nobody wrote for a while needs no time to settle.
         self.grown_at = time.monotonic() - max(0.0, time.time() - status.st_mtime)
-        self.unread_since = self.grown_at
+        self.unread_since = self._lag_since = self.grown_at
+        self._lag_mark = self.size
         self._stuck_at = -1
 
     @property
@@ -51,13 +77,22 @@ class LogFile:
         """How many bytes are there and not read."""
         return self.size - self.read
 
+    @property
+    def is_waiting(self) -> bool:
+        """What is unread is part of a line, and waits for the rest of it."""
+        return self._stuck_at == self.size
+
+    def lag(self, now: float) -> float:
+        """Return for how many seconds, at most, bytes have waited for an acknowledgement."""
+        return now - self._lag_since if self.acked < self.size else 0.0
+
     def skip_to_end(self) -> None:
         """Begin with the lines that are written from now on."""
         tail = os.pread(self.file, min(self.size, 1 << 16), max(0, self.size - (1 << 16)))
         end = self.size - (len(tail) - (tail.rfind(b"\n") + 1 or len(tail)))
         self.read = self.acked = end
         self._marker = self._acked_tail = read_tail(self.file, end)
-        self._head = read_head(self.file, end)
+        self._take_head(read_head(self.file, end))
 
     def measure(self, status: os.stat_result, now: float) -> None:
         """Take note of the file's size."""
@@ -66,6 +101,10 @@ class LogFile:
             return
         if not self.unread:
             self.unread_since = now
+        if self.acked >= self.size:
+            self._lag_since, self._lag_mark = now, status.st_size
+        if status.st_size < self.size:
+            self.shrunk_from = self.size
         self.size = status.st_size
         self.grown_at = now
 
@@ -76,15 +115,16 @@ class LogFile:
 
         Raises:
             ContentChangedError: the file was rewritten.
+            OSError: the file system fails.
         """
         if self._stuck_at == self.size and not final:
             return None
         marker = self._marker
         want = min(limit, self.unread)
-        found = os.pread(self.file, len(marker) + want, self.read - len(marker))
-        if not found.startswith(marker):
+        content = os.pread(self.file, want, self.read)
+        # Looked at behind the reading, so that no rewriting goes unseen in between.
+        if self.is_rewritten():
             raise ContentChangedError
-        content = found[len(marker) :]
         place = cut(
             content,
             limit=limit,
@@ -95,7 +135,7 @@ class LogFile:
         if place is None:
             self._stuck_at = self.size
             return None
-        payload = content[: place.size]
+        payload = content if place.size == len(content) else content[: place.size]
         source = SourceRange(
             host=host,
             name=name,
@@ -105,29 +145,47 @@ class LogFile:
             line=self.lines,
             split=place.split,
         )
-        batch = Batch(source=source, payload=payload, digest=digest_of(payload))
+        batch = Batch(
+            source=source, payload=payload, digest=digest_of(payload), lines=payload.count(b"\n")
+        )
         self.advance(batch)
         return batch
+
+    def is_rewritten(self) -> bool:
+        """Tell whether what was read is not there any more.
+
+        Raises:
+            OSError: the file system fails.
+        """
+        marker = os.pread(self.file, len(self._marker), self.read - len(self._marker))
+        return marker != self._marker or not self._begins_as_before()
 
     def advance(self, batch: Batch) -> None:
         """Count a batch as read."""
         if self.read < HEAD_BYTES:
-            self._head += batch.payload[: HEAD_BYTES - self.read]
+            self._take_head(self._head + batch.payload[: HEAD_BYTES - self.read])
         self._marker = _tail(self._marker, batch.payload)
         self.read = batch.source.end
-        self.lines += batch.payload.count(b"\n")
+        self.lines += batch.lines
         self._stuck_at = -1
 
     def acknowledge(self, batch: Batch) -> None:
         """Count a batch as stored in the stream."""
-        self._acked_tail = _tail(self._acked_tail, batch.payload)
         self.acked = batch.source.end
-        self._acked_lines += batch.payload.count(b"\n")
+        if self.acked >= self._lag_mark:
+            self._lag_since, self._lag_mark = self.grown_at, self.size
+        # Ten thousand quiet files hold each tail once, not twice.
+        is_all = self.acked == self.read
+        self._acked_tail = self._marker if is_all else _tail(self._acked_tail, batch.payload)
+        if self.acked >= HEAD_BYTES and not self._head_digest:
+            self._head, self._head_digest = b"", digest_of(self._head)
+        self._acked_lines += batch.lines
 
     def rewind(self) -> None:
         """Read again from what was acknowledged."""
         self.read, self.lines, self._marker = self.acked, self._acked_lines, self._acked_tail
-        self._head = self._head[: self.read]
+        if not self._head_digest:
+            self._head = self._head[: self.read]
         self._stuck_at = -1
 
     def position(self) -> Position:
@@ -138,7 +196,7 @@ class LogFile:
             inode=self.inode,
             offset=self.acked,
             lines=self._acked_lines,
-            head=digest_of(self._head[: self.acked]),
+            head=self._head_digest or digest_of(self._head[: self.acked]),
             tail=digest_of(self._acked_tail),
             modified_ns=self.modified_ns,
         )
@@ -148,7 +206,7 @@ class LogFile:
         return replace(
             self.position(),
             offset=self.read,
-            head=digest_of(self._head),
+            head=self._head_digest or digest_of(self._head),
             tail=digest_of(self._marker),
         )
 
@@ -163,6 +221,17 @@ class LogFile:
     def close(self) -> None:
         """Close the descriptor."""
         os.close(self.file)
+
+    def _take_head(self, head: bytes) -> None:
+        """Keep the head as bytes while it grows, then as a hash."""
+        is_whole = self.acked >= HEAD_BYTES
+        self._head, self._head_digest = (b"", digest_of(head)) if is_whole else (head, "")
+
+    def _begins_as_before(self) -> bool:
+        # An end alone is that of every file whose lines end alike.
+        if not self._head_digest:
+            return os.pread(self.file, len(self._head), 0) == self._head
+        return digest_of(os.pread(self.file, HEAD_BYTES, 0)) == self._head_digest
 
 
 def new_identity(inode: int) -> str:

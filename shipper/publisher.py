@@ -15,16 +15,19 @@ from shipper.connection import (
     NoRespondersError,
     NotConnectedError,
     PayloadTooLargeError,
+    PermissionDeniedError,
     RequestFailedError,
 )
+from shipper.figures import Figures
 from shipper.problems import Problems
-from shipper.wire import publish_subject
+from shipper.wire import LABELS_HEADER, publish_subject
 
 MESSAGE_TOO_LARGE = 10054
 STREAM_FULL = 10077
 STORAGE_FULL = 10023
 QUEUE_FULL = 10167
 
+_DUPLICATE = b'"duplicate"'
 _WAITING = "the lines wait in their files"
 
 
@@ -102,15 +105,21 @@ class Publisher:
         stopping: asyncio.Event,
         *,
         timeout: float = 5.0,
+        figures: Figures | None = None,
     ) -> None:
+        self._figures = figures if figures is not None else Figures()
         self._connection = connection
         self._prefix = prefix
         self._problems = problems
         self._stopping = stopping
         self._timeout = timeout
 
-    async def publish(self, batch: Batch) -> bool:
+    async def publish(self, batch: Batch, *, labels: str = "") -> bool:
         """Return whether the batch is in the stream: False only while stopping.
+
+        Args:
+            batch: what to send.
+            labels: of its log, for the ``Log-Labels`` header.
 
         Raises:
             BatchTooLargeError: it is larger than the stream or the server takes.
@@ -119,7 +128,7 @@ class Publisher:
         who = (batch.source.host, batch.source.name)
         while True:
             try:
-                refusal = await self._try(batch)
+                refusal = await self._try(batch, labels)
             except NotConnectedError:  # the connection says so itself
                 with contextlib.suppress(NotConnectedError):
                     await self._connection.wait_connected(0.5)
@@ -130,20 +139,24 @@ class Publisher:
                 if refusal.too_large:
                     raise BatchTooLargeError(refusal.sentence)
                 self._problems.started(who, refusal.kind, refusal.sentence)
+            self._figures.retries += 1
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(backoff.next_wait()):
                     await self._stopping.wait()
             if self._stopping.is_set():
                 return False
 
-    async def _try(self, batch: Batch) -> Refusal | None:
+    async def _try(self, batch: Batch, labels: str) -> Refusal | None:
         source = batch.source
+        headers = source.headers()
+        if labels:
+            headers[LABELS_HEADER] = labels
         try:
             reply = await self._connection.request(
                 publish_subject(self._prefix, source.host),
                 batch.payload,
                 timeout=self._timeout,
-                headers=source.headers(),
+                headers=headers,
             )
         except NoRespondersError:
             return Refusal(
@@ -153,6 +166,14 @@ class Publisher:
             )
         except PayloadTooLargeError as error:
             return Refusal(kind="too-large", sentence=str(error), too_large=True)
+        except PermissionDeniedError as error:
+            return Refusal(kind=f"denied-{error.subject}", sentence=f"{error}; {_WAITING}")
         except RequestFailedError as error:
             return Refusal(kind="no-answer", sentence=f"{error}; {_WAITING}")
-        return refusal_of(reply.data, self._prefix)
+        refusal = refusal_of(reply.data, self._prefix)
+        if refusal is None:
+            self._figures.acks += 1
+            self._figures.bytes += len(batch.payload)
+            self._figures.lines += batch.lines
+            self._figures.duplicates += _DUPLICATE in reply.data
+        return refusal

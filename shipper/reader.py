@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipper.batches import MAX_BATCH, SMALLEST_BATCH, Batch
+from shipper.chain import Beginning
 from shipper.checkpoint import Checkpoint, LogRecord
 from shipper.claims import Claims
+from shipper.directory_watch import DirectoryWatch
 from shipper.discovery import (
     LogPlace,
     NotALogError,
@@ -24,23 +26,34 @@ from shipper.discovery import (
     host_of,
     name_of,
     open_log,
+    resolved,
     shown,
 )
 from shipper.problems import Problems
+from shipper.rotation import base_names
 from shipper.source_log import Reading, SourceLog
 from shipper.wire import BadHostError
 
-BYTES_IN_HAND = 16 << 20
+BYTES_IN_HAND = 24 << 20
 """Bytes read and not acknowledged, over all logs."""
-BATCHES_AHEAD = 8
+BATCHES_AHEAD = 24
 """Batches of one log recorded in advance, so that a busy log does not wait for each sync."""
 POLL_SECONDS = (0.05, 0.5)
-"""How often files are looked at, at best and at worst."""
-SCAN_SECONDS = (1.0, 10.0)
+"""How often files are looked at of which nothing is heard or something is due."""
+SWEEP_SECONDS = (1.0, 20.0)
+"""How often all files are looked at, whatever is heard of them."""
+SCAN_SECONDS = (1.0, 20.0)
 """How often new files are looked for."""
-_POLL_SHARE = 8
-_SCAN_SHARE = 20
+GONE_KEPT = 10_000
+"""Logs that are gone, and of which is remembered what was shipped."""
+_POLL_SHARE = 12
+_RARE_SHARE = 300
+_HEARD_SHARE = 20
 """What takes long is done again that many times its duration later, within those bounds."""
+_CLOCK_STEP_NS = 20_000_000
+"""By so much the time in a file may lag behind the clock."""
+_SETTLE_SECONDS = 0.03
+"""How long new files are awaited together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +68,32 @@ class Following:
 
 
 @dataclass(slots=True, kw_only=True)
+class HostStanding:
+    """How far the logs of one host are shipped."""
+
+    logs: int = 0
+    backlog_bytes: int = 0
+    """Bytes that are there and not known to be in the stream."""
+    lag_seconds: float = 0.0
+    """For how long, at most, the oldest of them have waited."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """Where all logs stand."""
+
+    hosts: dict[str, HostStanding] = field(default_factory=dict)
+    files: int = 0
+    """Held open."""
+    lost_bytes: int = 0
+    """At least so many bytes were taken away before they were read."""
+    restarts: int = 0
+    """How often a file's content was replaced under us."""
+    unwatched: int = 0
+    """Logs that are polled because the kernel tells nothing of them."""
+
+
+@dataclass(slots=True, kw_only=True)
 class News:
     """What happened to batches since the last turn."""
 
@@ -62,6 +101,8 @@ class News:
     too_large: set[SourceLog] = field(default_factory=set)
     hungry: set[SourceLog] = field(default_factory=set)
     """Logs with little in hand: they are read at once."""
+    rescan: bool = False
+    """New files are to be looked for now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +141,22 @@ class Reader:
         self._names = {(self._host_or_none(p), r.name): p for p, r in self._records.items()}
         self._claims = Claims()
         self._logs: dict[Path, SourceLog] = {}
+        self._by_path: dict[str, SourceLog] = {}
+        """Also by where links lead: what the kernel reports."""
+        self._gone: dict[Path, None] = {}
+        self._watch = DirectoryWatch()
+        self._unheard: dict[SourceLog, None] = {}
+        """Logs of which the kernel tells nothing."""
+        self._restless: dict[SourceLog, None] = {}
+        self._starved: dict[SourceLog, None] = {}
+        """Logs for whose lines there was no room, the longest waiting first."""
+        self._hosts: frozenset[str] = frozenset()
         self._scans = 0
+        self._scanned_ns = 0
         self._turns = 0
         self._bytes = 0
-        self._scan_at = self._poll_at = 0.0
+        self._lost_before = 0
+        self._scan_at = self._poll_at = self._sweep_at = self._scan_not_before = 0.0
         self._lingering: dict[SourceLog, float] = {}
         self._unrecorded: list[tuple[SourceLog, Batch]] = []
         self._is_unsaved = False
@@ -113,18 +166,28 @@ class Reader:
         """How many logs are followed."""
         return len(self._logs)
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Whose logs are followed. Made anew only when a host is added, so any thread may ask."""
+        return self._hosts
+
+    @property
+    def bell(self) -> int:
+        """A descriptor that is readable when a file changed; -1 where there is none."""
+        return self._watch.fileno()
+
     def turn(self, news: News) -> Harvest:
         """Take the news, read what is due, record it, and return what is to be published."""
         self._take(news)
         now = time.monotonic()
-        if now >= self._scan_at:
+        heard = self._listen(now)
+        if news.rescan or now >= self._scan_at:
             self._scan()
-            self._scan_at = now + _pause(SCAN_SECONDS, _SCAN_SHARE * (time.monotonic() - now))
-        visited = self._due(news, now)
-        begun = time.monotonic()
+            took = time.monotonic() - now
+            self._scan_at = now + _pause(SCAN_SECONDS, _RARE_SHARE * took)
+            self._scan_not_before = now + _HEARD_SHARE * took
+        visited = self._due(news, heard, now)
         self._gather(visited, now)
-        if len(visited) == len(self._logs):
-            self._poll_at = now + _pause(POLL_SECONDS, _POLL_SHARE * (time.monotonic() - begun))
         is_recorded = self._save({*visited, *(log for log, _ in news.acked), *news.too_large})
         batches: tuple[tuple[SourceLog, Batch], ...] = ()
         if is_recorded:
@@ -132,7 +195,7 @@ class Reader:
             self._unrecorded.clear()
         return Harvest(
             batches=batches,
-            next_turn=min((self._poll_at, *self._lingering.values())),
+            next_turn=self._next_turn(),
             is_drained=self._following.reading.once and is_recorded and self._is_drained(),
         )
 
@@ -142,6 +205,24 @@ class Reader:
         self._save(self._logs.values())
         for log in self._logs.values():
             log.close()
+        self._watch.close()
+
+    def survey(self) -> Survey:
+        """Return where all logs stand."""
+        now = time.monotonic()
+        hosts: dict[str, HostStanding] = {}
+        for log in self._logs.values():
+            host = hosts.setdefault(log.place.host, HostStanding())
+            host.logs += 1
+            host.backlog_bytes += log.behind
+            host.lag_seconds = max(host.lag_seconds, log.lag(now))
+        return Survey(
+            hosts=hosts,
+            files=sum(log.file_count for log in self._logs.values()),
+            lost_bytes=self._lost_before + sum(log.lost_bytes for log in self._logs.values()),
+            restarts=sum(log.restarts for log in self._logs.values()),
+            unwatched=len(self._unheard),
+        )
 
     def _is_drained(self) -> bool:
         return not any(log.in_hand or log.unread for log in self._logs.values())
@@ -181,19 +262,56 @@ class Reader:
 
     # Reading.
 
-    def _due(self, news: News, now: float) -> list[SourceLog]:
-        if now < self._poll_at:
-            lingering = {log for log, at in self._lingering.items() if now >= at}
-            return [log for log in news.hungry | lingering if self._logs.get(log.place.path) is log]
-        logs = list(self._logs.values())
-        # Each sweep begins with another log, so that none is always the last to find room.
-        self._turns += 1
-        first = self._turns % len(logs) if logs else 0
-        return logs[first:] + logs[:first]
+    def _listen(self, now: float) -> list[SourceLog]:
+        """Return the logs of which something is heard, and look for new ones where any appear."""
+        changes = self._watch.read()
+        if changes.is_partial:
+            self._sweep_at = self._scan_at = now
+        unknown = [path for path in changes.appeared if path not in self._by_path]
+        for directory in changes.directories:
+            self._watch.add(directory)
+        if unknown or changes.directories:
+            self._scan_at = min(self._scan_at, max(now + _SETTLE_SECONDS, self._scan_not_before))
+        heard = (self._by_path.get(path) or self._rotated(path) for path in changes.paths)
+        return [log for log in heard if log is not None]
+
+    def _rotated(self, path: str) -> SourceLog | None:
+        directory, name = os.path.split(path)
+        bases = (self._by_path.get(f"{directory}/{base}") for base in base_names(name))
+        return next((log for log in bases if log is not None), None)
+
+    def _due(self, news: News, heard: list[SourceLog], now: float) -> list[SourceLog]:
+        starved, self._starved = self._starved, {}
+        due = dict.fromkeys(starved)
+        due.update(dict.fromkeys(log for log, at in self._lingering.items() if now >= at))
+        due.update(dict.fromkeys(heard))
+        due.update(dict.fromkeys(news.hungry))
+        if now >= self._sweep_at:
+            logs = list(self._logs.values())
+            # Each sweep begins with another log, so that none is always the last to find room.
+            self._turns += 1
+            first = self._turns % len(logs) if logs else 0
+            due.update(dict.fromkeys(logs[first:] + logs[:first]))
+        elif now >= self._poll_at:
+            due.update(self._unheard)
+            due.update(self._restless)
+        return [log for log in due if self._logs.get(log.place.path) is log]
+
+    def _next_turn(self) -> float:
+        times = [self._sweep_at, self._scan_at, *self._lingering.values()]
+        if self._unheard or self._restless or self._is_unsaved:
+            times.append(self._poll_at)
+        return min(times)
 
     def _gather(self, logs: list[SourceLog], now: float) -> None:
+        begun = time.monotonic()
         for log in logs:
             self._visit(log, now)
+        took = time.monotonic() - begun
+        if now >= self._sweep_at:
+            self._sweep_at = now + _pause(SWEEP_SECONDS, _RARE_SHARE * took)
+        if now >= self._poll_at:
+            self._poll_at = now + _pause(POLL_SECONDS, _POLL_SHARE * took)
         hot = [log for log in logs if log.in_hand]
         for _ in range(1, BATCHES_AHEAD):
             # The other half is left to logs that have nothing in hand.
@@ -206,13 +324,21 @@ class Reader:
             is_quiet = not log.look(now)
             self._problems.ended(path)
             if is_quiet:
+                self._restless.pop(log, None)
                 return
-            if not log.in_hand and self._bytes < BYTES_IN_HAND:
-                self._keep(log, log.next_batch(self._limit_of(log), now))
+            if not log.in_hand:
+                if self._bytes < BYTES_IN_HAND:
+                    self._keep(log, log.next_batch(self._limit_of(log), now))
+                elif log.unread > 0:
+                    self._starved[log] = None
         except NotALogError as error:
             self._problems.started(path, f"refused {path}", f"{error}; not shipped")
         except OSError as error:
             self._problems.started(path, f"unreadable {path}", _unreadable(path, error))
+        if log.is_restless:
+            self._restless[log] = None
+        else:
+            self._restless.pop(log, None)
         if log.is_gone:
             self._drop(log)
         elif (due := log.due_at(now)) is not None:
@@ -239,20 +365,47 @@ class Reader:
     # Finding logs.
 
     def _scan(self) -> None:
+        begun_ns = time.time_ns()
+        for directory in {d for pattern in self._following.patterns for d in pattern.directories()}:
+            self._watch.add(directory)
         known = () if self._scans else self._records
         found = find_logs(self._following.patterns, known)
         new = [path for path in found.logs if path not in self._logs]
+        # A file may be rotated away before its turn comes.
+        seen = {path: _key_of(path) for path in new if path not in self._records}
         # Those known from before come first: they say whose the other files are.
         for path in sorted(new, key=lambda path: path not in self._records):
-            self._add(path, found.logs[path], found.generations.get(path, frozenset()))
+            beginning = Beginning(
+                paths=found.generations.get(path, frozenset()),
+                key=seen.get(path),
+                # What appears while we run has lived for no longer than since the last scan.
+                since_ns=self._scanned_ns - _CLOCK_STEP_NS if self._scans else None,
+            )
+            self._add(path, found.logs[path], beginning)
+        if not self._scans:
+            self._watch.give_back()
         self._scans += 1
+        self._scanned_ns = begun_ns
+        self._say_unheard()
 
-    def _add(self, path: Path, root: Path, generations: frozenset[Path]) -> None:
+    def _say_unheard(self) -> None:
+        if self._watch.refused:
+            self._problems.started(
+                "watches",
+                "watches",
+                f"the kernel has no watch left for {self._watch.refused:,} directories, which are "
+                "polled instead: raise fs.inotify.max_user_watches",
+            )
+        else:
+            self._problems.ended("watches")
+
+    def _add(self, path: Path, pattern: Pattern, beginning: Beginning) -> None:
         record = self._records.get(path)
+        root = pattern.root
         try:
             if record is None and not self._is_new(path, root):
                 return
-            place = self._place(path, root, record)
+            place = self._place(path, pattern, record)
             log = SourceLog(
                 place,
                 self._following.reading,
@@ -260,7 +413,7 @@ class Reader:
                 record=record,
                 # What appears while we run was written while we run.
                 from_end=self._following.from_end and not self._scans,
-                wanted=generations,
+                wanted=beginning,
             )
         except FileNotFoundError:
             self._refuse(path, f"{shown(path)} is not there yet; it is followed once it appears")
@@ -271,9 +424,26 @@ class Reader:
         else:
             self._problems.ended(path)
             self._logs[path] = log
+            # What it says is the log's own from now on; of ten thousand it is megabytes.
+            self._records.pop(path, None)
+            if place.host not in self._hosts:
+                self._hosts |= {place.host}
+            self._gone.pop(path, None)
             self._names[place.host, place.name] = path
+            self._hear_of(log)
+            self._restless[log] = None
             for batch in log.in_hand:
                 self._keep(log, batch)
+
+    def _hear_of(self, log: SourceLog) -> None:
+        paths = {os.fspath(log.place.path), os.fspath(resolved(log.place.path))}
+        is_heard = True
+        for path in paths:
+            self._by_path[path] = log
+            is_heard = self._watch.add(os.path.dirname(path)) and is_heard  # noqa: PTH120
+        if len(paths) > 1 or not is_heard:
+            # A link can be turned elsewhere while we look, so that is looked at, too.
+            self._unheard[log] = None
 
     def _is_new(self, path: Path, root: Path) -> bool:
         file = open_log(path, root)
@@ -282,16 +452,19 @@ class Reader:
         finally:
             os.close(file)
 
-    def _place(self, path: Path, root: Path, record: LogRecord | None) -> LogPlace:
-        host = host_of(self._following.host, path)
+    def _place(self, path: Path, pattern: Pattern, record: LogRecord | None) -> LogPlace:
+        host = host_of(pattern.host or self._following.host, path)
         if record is not None:
-            return LogPlace(path=path, root=root, host=host, name=record.name)
-        name = name_of(path, is_taken=lambda name: self._names.get((host, name), path) != path)
-        return LogPlace(path=path, root=root, host=host, name=name)
+            name = record.name
+        else:
+            name = name_of(path, is_taken=lambda name: self._names.get((host, name), path) != path)
+        return LogPlace(path=path, root=pattern.root, host=host, name=name, labels=pattern.labels)
 
     def _host_or_none(self, path: Path) -> str | None:
         with contextlib.suppress(BadHostError):
-            return host_of(self._following.host, path)
+            patterns = self._following.patterns
+            own = next((p.host for p in patterns if p.host and p.matches(path)), "")
+            return host_of(own or self._following.host, path)
         return None
 
     def _refuse(self, path: Path, sentence: str) -> None:
@@ -299,11 +472,41 @@ class Reader:
         self._problems.started(path, sentence, sentence)
 
     def _drop(self, log: SourceLog) -> None:
+        path = log.place.path
         self._save([log])
-        self._records[log.place.path] = log.record()
-        del self._logs[log.place.path]
-        self._limits.pop(log, None)
+        self._records[path] = log.record()
+        self._lost_before += log.lost_bytes
+        del self._logs[path]
+        for name in (os.fspath(path), os.fspath(resolved(path))):
+            if self._by_path.get(name) is log:
+                del self._by_path[name]
+        for kept in (self._limits, self._unheard, self._restless, self._starved, self._lingering):
+            kept.pop(log, None)
         log.close()
+        self._gone[path] = None
+        if len(self._gone) > GONE_KEPT:
+            self._forget(next(iter(self._gone)))
+
+    def _forget(self, path: Path) -> None:
+        del self._gone[path]
+        record = self._records.pop(path, None)
+        with contextlib.suppress(sqlite3.Error):
+            self._checkpoint.forget(path)
+        if record is None:
+            return
+        key = self._host_or_none(path), record.name
+        if self._names.get(key) == path:
+            del self._names[key]
+        for position in record.files:
+            self._claims.unretire(position)
+
+
+def _key_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _pause(bounds: tuple[float, float], wanted: float) -> float:

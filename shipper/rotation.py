@@ -12,6 +12,8 @@ from pathlib import Path
 _MARK = re.compile(
     r"[.\-_](?:(?P<number>\d{1,5})|\d[\w.:+\-]*|old|bak|prev|save|rotated)", re.ASCII
 )
+_INFIX_DATE = re.compile(r"[.\-_](?:19|20)\d{2}[.\-_]?\d{2}[.\-_]?\d{2}[\w.:+\-]*", re.ASCII)
+_INFIX_NUMBER = re.compile(r"[.\-_](?P<number>\d{1,5})", re.ASCII)
 _COMPRESSED = re.compile(r"\.(?:gz|bz2|xz|zst|lz4|lzma|zip|br|Z|tgz)$")
 
 
@@ -48,10 +50,28 @@ def is_compressed(name: str) -> bool:
 
 
 def rotation_mark(name: str, log_name: str) -> re.Match[str] | None:
-    """Match what rotation appended to a log's name, as in ``.1``, ``-20260131`` or ``.old``."""
-    if not name.startswith(log_name) or is_compressed(name):
+    """Match what rotation put into a log's name: ``app.log.1``, ``app-20260131.log``.
+
+    A number before the extension is no mark: ``worker-1.log`` is as likely a log of its own.
+    """
+    if is_compressed(name):
         return None
-    return _MARK.fullmatch(name, len(log_name))
+    if name.startswith(log_name):
+        return _MARK.fullmatch(name, len(log_name))
+    return _infix(_INFIX_DATE, name, log_name)
+
+
+def numbered_before_extension(name: str, log_name: str) -> re.Match[str] | None:
+    """Match names such as ``app-1.log`` or ``app.1.log`` for ``app.log``."""
+    return _infix(_INFIX_NUMBER, name, log_name)
+
+
+def _infix(mark: re.Pattern[str], name: str, log_name: str) -> re.Match[str] | None:
+    stem, extension = os.path.splitext(log_name)  # noqa: PTH122 - a name, no path
+    if not extension or not name.startswith(stem) or not name.endswith(extension):
+        return None
+    end = len(name) - len(extension)
+    return mark.fullmatch(name, len(stem), end) if end > len(stem) else None
 
 
 def base_names(name: str) -> Iterator[str]:
@@ -59,6 +79,9 @@ def base_names(name: str) -> Iterator[str]:
     for place in range(1, len(name)):
         if name[place] in ".-_" and rotation_mark(name, name[:place]):
             yield name[:place]
+    extension = os.path.splitext(name)[1]  # noqa: PTH122 - a name, no path
+    if extension and (dated := _INFIX_DATE.search(name, 1, len(name) - len(extension))):
+        yield name[: dated.start()] + extension
 
 
 def regular_files(directory: Path, is_wanted: Callable[[os.DirEntry[str]], bool]) -> list[Entry]:
@@ -77,14 +100,25 @@ def regular_files(directory: Path, is_wanted: Callable[[os.DirEntry[str]], bool]
     return entries
 
 
-def older_generations(log_name: str, entries: list[Entry]) -> list[Entry]:
+def older_generations(
+    log_name: str, entries: list[Entry], known: tuple[int, int] | None = None
+) -> list[Entry]:
     """Return the rotated generations of a log, oldest first.
 
     Numbers count from the youngest, whatever the clock says; dates and other marks go by the
     time of the last change.
+
+    Args:
+        log_name: the log's own name.
+        entries: the files of its directory.
+        known: device and inode of a file that was the log's. Only where that one was renamed to
+            a name such as ``app-1.log`` are others of this kind generations, too.
     """
-    marked = [(e, m) for e in entries if (m := rotation_mark(e.path.name, log_name))]
-    if all(mark["number"] for _, mark in marked):
+    mark_of = rotation_mark
+    if any(e.key == known and numbered_before_extension(e.path.name, log_name) for e in entries):
+        mark_of = numbered_before_extension
+    marked = [(e, m) for e in entries if (m := mark_of(e.path.name, log_name))]
+    if all(mark.groupdict().get("number") for _, mark in marked):
         marked.sort(key=lambda pair: -int(pair[1]["number"]))
     else:
         marked.sort(key=lambda pair: (pair[0].modified_ns, pair[0].path.name))

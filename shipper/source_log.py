@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import deque
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 
 from shipper.batches import MAX_BATCH, Batch, digest_of
-from shipper.chain import Chain, Newest
+from shipper.chain import PLAIN, Beginning, Chain, Newest
 from shipper.checkpoint import Flight, LogRecord
 from shipper.claims import Claims
 from shipper.discovery import LogPlace, shown
@@ -27,6 +26,7 @@ _LOOK_AGAIN_AFTER = 1.0
 """Seconds between looks at what stands in the log's place and is not to be shipped."""
 _FILES_HELD = 8
 _RETIRED_KEPT = 64
+_RETIRED_AT_MOST = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +51,30 @@ class SourceLog:
     Args:
         record: what is known of it from before; None for a log never seen.
         from_end: of a log never seen, skip what is there.
-        wanted: rotated generations that a log never seen begins with.
+        wanted: what a log never seen begins with besides its current file.
 
     Raises:
         NotALogError: its path is nothing that is shipped.
         OSError: its file cannot be opened.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_chain",
+        "_claims",
+        "_files",
+        "_is_path_there",
+        "_look_again_at",
+        "_newest",
+        "_path",
+        "_reading",
+        "_retired",
+        "in_hand",
+        "is_dirty",
+        "lost_bytes",
+        "place",
+        "restarts",
+    )
 
     def __init__(
         self,
@@ -66,15 +84,17 @@ class SourceLog:
         *,
         record: LogRecord | None = None,
         from_end: bool = False,
-        wanted: AbstractSet[Path] = frozenset(),
+        wanted: Beginning = PLAIN,
     ) -> None:
         self.place = place
-        self.in_hand: deque[Batch] = deque()
+        self.in_hand: list[Batch] = []
         """Read and not acknowledged, in order."""
         self.is_dirty = True
         """Something is not in the checkpoint yet."""
         self.restarts = 0
         """How often a file's content was replaced under us."""
+        self.lost_bytes = 0
+        """At least so many bytes were taken away before they were read, as copytruncate does."""
         self._reading = reading
         self._claims = claims
         self._chain = Chain(place, claims)
@@ -113,20 +133,33 @@ class SourceLog:
         self._is_path_there = status is not None
         newest = self._files[-1] if self._files else None
         is_same = newest and status and newest.key == (status.st_dev, status.st_ino)
-        if newest and status and is_same:
-            newest.measure(status, now)
-            if not newest.unread and len(self._files) == 1:
-                return False
+        if newest and status and is_same and self._is_quiet(newest, status, now):
+            return False
+        known_ns = newest.modified_ns if newest else 0
         for file in self._files[:-1] if is_same else self._files:
             file.measure(os.fstat(file.file), now)
         if status and not is_same and now >= self._look_again_at:
             self._look_again_at = now + _LOOK_AGAIN_AFTER
+            if newest is not None and not newest.read and newest.modified_ns != known_ns:
+                self._insert_between(Newest(known_ns, None), newest)
             self._adopt_successors()
         for file in list(self._files):
             if file.unread < 0:
                 self._start_over(file)
         self._retire_quiet(now)
         return True
+
+    def _is_quiet(self, newest: LogFile, status: os.stat_result, now: float) -> bool:
+        """Measure the newest file; return whether there is nothing to do about any."""
+        is_touched = status.st_mtime_ns != newest.modified_ns
+        if is_touched and not newest.read:
+            # Nothing was read by which to tell that it was written, copied and truncated.
+            self._insert_between(Newest(newest.modified_ns, None), newest)
+        newest.measure(status, now)
+        if is_touched and not newest.unread and newest.is_rewritten():
+            self._start_over(newest)
+            return False
+        return not newest.unread and len(self._files) == 1
 
     def next_batch(self, limit: int, now: float, *, only_full: bool = False) -> Batch | None:
         """Read the next message, oldest file first; None where there is none yet.
@@ -150,7 +183,7 @@ class SourceLog:
         """Take note that a batch is in the stream."""
         if not self.in_hand or self.in_hand[0] is not batch:
             return
-        self.in_hand.popleft()
+        del self.in_hand[0]
         self.is_dirty = True
         file = self._file(batch.source.file)
         if file is not None:
@@ -175,6 +208,28 @@ class SourceLog:
     def unread(self) -> int:
         """How many bytes are there and not read."""
         return sum(max(0, file.unread) for file in self._files)
+
+    @property
+    def behind(self) -> int:
+        """How many bytes are there and not known to be in the stream."""
+        return sum(max(0, file.size - file.acked) for file in self._files)
+
+    def lag(self, now: float) -> float:
+        """Return for how many seconds, at most, bytes have waited to be in the stream."""
+        return max((file.lag(now) for file in self._files), default=0.0)
+
+    @property
+    def file_count(self) -> int:
+        """How many files are held open."""
+        return len(self._files)
+
+    @property
+    def is_restless(self) -> bool:
+        """It must be looked at again soon, whether or not something is heard of it."""
+        if len(self._files) != 1 or not self._is_path_there:
+            return True
+        (file,) = self._files
+        return not self.in_hand and file.unread != 0 and not file.is_waiting
 
     @property
     def is_gone(self) -> bool:
@@ -258,7 +313,11 @@ class SourceLog:
     def _keep_retired(self, position: Position) -> None:
         self._retired[position.key] = position
         self._claims.retire(position)
-        while len(self._retired) > _RETIRED_KEPT:
+        if len(self._retired) > _RETIRED_KEPT:
+            present = self._chain.inodes()
+            for key in [key for key in self._retired if key[1] not in present]:
+                self._claims.unretire(self._retired.pop(key))
+        while len(self._retired) > _RETIRED_AT_MOST:
             self._claims.unretire(self._retired.pop(next(iter(self._retired))))
 
     def _file(self, identity: str) -> LogFile | None:
@@ -266,13 +325,20 @@ class SourceLog:
 
     # Rotation.
 
-    def _adopt_successors(self, wanted: AbstractSet[Path] = frozenset()) -> None:
+    def _adopt_successors(self, wanted: Beginning = PLAIN) -> None:
         """Append what is younger than the newest file known, up to what the path names now."""
         if self._files:
             self._newest = Newest(self._files[-1].modified_ns, self._files[-1].key)
         for file in self._chain.open_younger(self._newest, wanted):
             self._append(LogFile(file))
             self._look_again_at = 0.0
+
+    def _insert_between(self, newest: Newest, before: LogFile) -> None:
+        """Read what was rotated away after ``newest`` and before a file of ours, before that."""
+        for opened in map(LogFile, self._chain.open_younger(newest, before=before.key)):
+            self._claims.take(opened.key, self.place.path)
+            self._files.insert(self._files.index(before), opened)
+            self.is_dirty = True
 
     def _append(self, file: LogFile) -> None:
         self._claims.take(file.key, self.place.path)
@@ -286,36 +352,58 @@ class SourceLog:
         self.restarts += 1
         self.is_dirty = True
         place = self._files.index(file)
+        seen = file.shrunk_from
         successor = LogFile(os.dup(file.file))
         copy = self._chain.open_copy(file.read_position())
-        if copy is not None:
+        if copy is None:
+            self._files[place] = successor
+            lost = self._count_lost(seen - file.read)
+            logger.warning(
+                "%s was truncated or rewritten after %s bytes were read; it is read from its "
+                "start, and what was written in between is not there any more: %s",
+                shown(self.place.path),
+                f"{file.read:,}",
+                lost,
+            )
             file.close()
-            file.continue_in_copy(copy)
-            self._claims.take(file.key, self.place.path)
-            self._files.insert(place + 1, successor)
-            logger.info("%s was truncated; its copy is read to the end", shown(self.place.path))
             return
-        self._files[place] = successor
-        logger.warning(
-            "%s was truncated or rewritten after %s bytes were read; it is read from its start, "
-            "and what was written in between is not there any more",
-            shown(self.place.path),
-            f"{file.read:,}",
-        )
         file.close()
+        file.continue_in_copy(copy)
+        self._claims.take(file.key, self.place.path)
+        self._files.insert(place + 1, successor)
+        # It may have been copied and truncated more than once since we looked.
+        self._insert_between(Newest(file.modified_ns, file.key), successor)
+        if seen > file.size:
+            logger.warning(
+                "%s was truncated; its copy is read to the end, and what was written after the "
+                "copy was made is not there any more: %s",
+                shown(self.place.path),
+                self._count_lost(seen - max(file.size, file.read)),
+            )
+        else:
+            logger.info("%s was truncated; its copy is read to the end", shown(self.place.path))
+
+    def _count_lost(self, seen: int) -> str:
+        lost = max(0, seen)
+        self.lost_bytes += lost
+        return f"at least {lost:,} bytes" if lost else "nothing that was seen"
 
     # After a restart.
 
     def _resume(self, record: LogRecord) -> None:
         """Find the files that were being read, whatever they are called now."""
-        for position in record.files:
-            if position.is_retired:
-                self._keep_retired(position)
-                continue
-            is_newest = position is record.files[-1]
+        flights = {flight.source.file: flight for flight in reversed(record.flights)}
+        known = self._known_positions(record, flights.keys())
+        for position in known:
+            is_newest = position is known[-1]
             file = self._chain.open_again(position)
+            flight = None if position.offset else flights[position.identity]
+            if file is not None and flight is not None and not _holds_flight(file, flight):
+                os.close(file)
+                file = None
             if file is None and is_newest:
-                file = self._chain.open_copy(position)
+                is_it = None if flight is None else partial(_holds_flight, flight=flight)
+                file = self._chain.open_copy(position, is_it)
             if file is not None:
                 self._append(LogFile(file, position))
             elif is_newest:
@@ -329,21 +417,54 @@ class SourceLog:
             self._newest = Newest(record.files[-1].modified_ns, None)
         self._resume_flights(record.flights)
 
+    def _known_positions(self, record: LogRecord, in_flight: Collection[str]) -> list[Position]:
+        """Return the positions by which files can be known; keep the retired ones."""
+        known: list[Position] = []
+        for position in record.files:
+            if position.is_retired:
+                self._keep_retired(position)
+            elif position.offset or position.identity in in_flight:
+                known.append(position)
+            elif not known and self._newest is None:
+                # Nothing was read by which to tell that it is the same file: its inode may be
+                # used again, or it was written, copied and truncated while we were stopped.
+                self._newest = Newest(position.modified_ns, None)
+        return known
+
     def _resume_flights(self, flights: tuple[Flight, ...]) -> None:
         changed = set()
+        lost = 0
         for flight in flights:
             source = flight.source
             file = self._file(source.file)
             if file is None or source.file in changed:
+                lost += source.end - source.start
                 continue
             payload = os.pread(file.file, source.end - source.start, source.start)
             if file.read != source.start or digest_of(payload) != flight.digest:
                 changed.add(source.file)
+                lost += source.end - source.start
                 continue
-            batch = Batch(source=source, payload=payload, digest=flight.digest)
+            batch = Batch(
+                source=source, payload=payload, digest=flight.digest, lines=payload.count(b"\n")
+            )
             file.advance(batch)
             self.in_hand.append(batch)
+        if lost:
+            self.lost_bytes += lost
+            logger.warning(
+                "%s bytes of %s had been read and are not there any more; whether the stream has "
+                "them is not known",
+                f"{lost:,}",
+                shown(self.place.path),
+            )
         for identity in changed:
             file = self._file(identity)
             if file is not None:
                 self._start_over(file)
+
+
+def _holds_flight(file: int, flight: Flight) -> bool:
+    """Tell whether an open file holds what was read, and perhaps sent, before the restart."""
+    source = flight.source
+    return digest_of(os.pread(file, source.end - source.start, source.start)) == flight.digest

@@ -114,10 +114,11 @@ class StandardInput:
             line=self._lines,
             split=place.split,
         )
-        return Batch(source=source, payload=self._content[: place.size], digest="")
+        payload = self._content[: place.size]
+        return Batch(source=source, payload=payload, digest="", lines=payload.count(b"\n"))
 
     def _take(self, batch: Batch) -> None:
         self._content = self._content[len(batch.payload) :]
         self._read = batch.source.end
-        self._lines += batch.payload.count(b"\n")
+        self._lines += batch.lines
         self._inside_line = not batch.payload.endswith(b"\n")

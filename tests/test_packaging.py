@@ -84,3 +84,20 @@ def test_the_unit_gives_only_flags_that_there_are() -> None:
     known = {name for parameter in receive.params for name in parameter.opts}
 
     assert given <= known
+
+
+def test_the_shippers_unit_and_configuration_are_taken_by_the_shipper() -> None:
+    from shipper.cli import main
+    from shipper.config import read_config
+
+    unit = (PACKAGING / "systemd/shipper.service").read_text()
+    command = re.search(r"(?m)^ExecStart=(.*)$", unit)
+    assert command is not None
+    flags = {option for parameter in main.params for option in parameter.opts}
+    assert {word for word in shlex.split(command[1]) if word.startswith("--")} <= flags
+    assert "StateDirectory=shipper" in unit
+    assert "NoNewPrivileges=true" in unit
+    names = [parameter.name or "" for parameter in main.params]
+    config = read_config(PACKAGING / "shipper/shipper.toml", names)
+    assert len(config.patterns) == 4
+    assert {pattern.host for pattern in config.patterns} == {"", "{dir}"}

@@ -81,7 +81,7 @@ async def test_console_without_a_terminal(nats_server: NatsServer) -> None:
         ("--max-age", "soon"),
         ("--max-bytes", "lots"),
         ("--partitions", "0"),
-        ("--server", "tls://x"),
+        ("--server", "ws://x"),
     ],
 )
 async def test_bad_values(flag: str, value: str) -> None:

@@ -192,7 +192,7 @@ async def test_other_requests_get_an_answer_too() -> None:
     assert posted.status == 405
     assert (head.status, head.body, head.headers["Content-Length"]) == (200, "", "6")
     assert query.status == 200
-    assert (failed.status, failed.body) == (500, "failed; see the receiver's log\n")
+    assert (failed.status, failed.body) == (500, "failed; see the log\n")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import nats.micro
-import nkeys  # type: ignore[import-untyped]
+import nkeys
 import pytest
 
 from shipper.connection import (
@@ -771,7 +771,6 @@ def test_no_secret_is_shown() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "tls://u:hidden@a",
         "ws://u:hidden@a",
         "nats://u:hidden@",
         "nats://u:hidden@a:99999",

@@ -60,8 +60,8 @@ def test_environment() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("-s", "tls://u:hidden@a"), "TLS asked for is TLS or no connection"),
-        (("-s", "http://a"), "only nats:// can be used"),
+        (("-s", "ws://u:hidden@a"), "only nats:// and tls:// can be used"),
+        (("-s", "http://a"), "only nats:// and tls:// can be used"),
         (("-s", "u:hidden@:1"), "names no host"),
         (("-s", "a:b"), "is no URL"),
         (("-s", ","), "no server is named"),

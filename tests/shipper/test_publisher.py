@@ -21,7 +21,7 @@ def batch(payload: bytes = b"one\n", start: int = 0) -> Batch:
     source = SourceRange(
         host="web1", name="app.log", file="1-1", start=start, end=start + len(payload), line=0
     )
-    return Batch(source=source, payload=payload, digest="")
+    return Batch(source=source, payload=payload, digest="", lines=payload.count(b"\n"))
 
 
 def publisher(connection: Connection, timeout: float = 5.0) -> tuple[Publisher, asyncio.Event]:

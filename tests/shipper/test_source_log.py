@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipper.batches import cut
+from shipper.chain import Beginning
 from shipper.discovery import NotALogError
 from shipper.source_log import Reading
 from tests.shipper.shipping import QUICK, LogReader
@@ -171,7 +172,7 @@ def test_older_generations_of_a_log_never_seen_stay_unless_wanted(log: Path) -> 
     rotate(log)
     append(log, b"new\n")
     assert LogReader(log).read(settled=True) == b"new\n"
-    wanted = frozenset({log.with_name("app.log.1")})
+    wanted = Beginning(paths=frozenset({log.with_name("app.log.1")}))
     assert LogReader(log, wanted=wanted).read(settled=True) == b"old\nnew\n"
 
 
