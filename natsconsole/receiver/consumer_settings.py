@@ -27,7 +27,7 @@ class ConsumerSettings:
 
 UNCHANGED = ConsumerSettings()
 DEFAULTS = ConsumerSettings(
-    ack_wait_seconds=30.0, max_ack_pending=2000, max_deliver=-1, backoff_seconds=()
+    ack_wait_seconds=30.0, max_ack_pending=5000, max_deliver=-1, backoff_seconds=()
 )
 
 

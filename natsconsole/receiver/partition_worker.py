@@ -38,7 +38,7 @@ from shipper.connection import ConnectionProblem
 
 log = logging.getLogger(__name__)
 
-BATCH = 1000
+BATCH = 4000
 """Messages of one commit and of one pull request."""
 NAK_PAUSE = 0.5
 """Seconds between two batches of naks: the server redelivers at once, and would spin."""
