@@ -283,7 +283,7 @@ async def _monitored(
 async def _run_as_service(agent: Agent) -> None:
     from shipper.service_notice import ServiceNotice
 
-    notice = ServiceNotice()
+    notice = ServiceNotice.from_environment()
     notice.ready()
     alive = asyncio.create_task(notice.keep_alive(), name="service notice")
     try:

@@ -1,33 +1,44 @@
-"""Tells systemd how the shipper is: ready, stopping, and alive while its event loop turns.
+"""Tells the service manager how a program is: ready, stopping, and alive by the second.
 
-The protocol is one datagram of NAME=value lines to the socket that NOTIFY_SOCKET names.
+systemd's protocol is one datagram of NAME=value lines to the socket that NOTIFY_SOCKET names.
+Where none is named, nothing is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import os
 import socket
 from collections.abc import Mapping
 
 from shipper.log_format import plain
 
+log = logging.getLogger(__name__)
+
 
 class ServiceNotice:
     """Notices to the service manager that started this process, if one did."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        address = environment.get("NOTIFY_SOCKET", "")
+    def __init__(self, address: str = "", *, watchdog: float | None = None) -> None:
+        """``watchdog``: seconds without a sign of life after which the manager acts."""
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self._watchdog = _watchdog_seconds(environment)
+        self._watchdog = watchdog
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ServiceNotice:
+        """Return what the service manager asked for in the environment."""
+        address = environment.get("NOTIFY_SOCKET", "")
+        if not address.startswith(("/", "@")):
+            return cls()
+        return cls(address, watchdog=_watchdog(environment))
 
     def ready(self) -> None:
-        """Say that files are followed; the connection may come later, the files wait."""
+        """Say that it does its work, or will as soon as there is a connection."""
         self._send("READY=1")
 
     def stopping(self) -> None:
-        """Say that it will end."""
+        """Say that it drains and will end."""
         self._send("STOPPING=1")
 
     def status(self, text: str) -> None:
@@ -35,21 +46,31 @@ class ServiceNotice:
         self._send(f"STATUS={plain(text)}")
 
     async def keep_alive(self) -> None:
-        """Give signs of life until cancelled."""
-        while self._watchdog:
+        """Give signs of life for as long as the event loop turns. Never returns."""
+        if self._watchdog is None:
+            await asyncio.Event().wait()
+            return
+        while True:
             self._send("WATCHDOG=1")
             await asyncio.sleep(self._watchdog / 3)
-        await asyncio.Event().wait()
 
     def _send(self, line: str) -> None:
-        if not self._address.startswith(("/", "\0")):
+        if not self._address:
             return
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-            out.setblocking(False)
-            out.sendto(line.encode(), self._address)
+        kind = socket.SOCK_DGRAM | getattr(socket, "SOCK_CLOEXEC", 0)
+        try:
+            with socket.socket(socket.AF_UNIX, kind) as sender:
+                sender.setblocking(False)
+                sender.sendto(line.encode(), self._address)
+        except OSError as error:
+            log.debug("the service manager cannot be told %s: %s", line, error)
 
 
-def _watchdog_seconds(environment: Mapping[str, str]) -> float:
-    text = environment.get("WATCHDOG_USEC", "")
-    is_ours = environment.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
-    return int(text) / 1e6 if is_ours and text.isascii() and text.isdigit() else 0.0
+def _watchdog(environment: Mapping[str, str]) -> float | None:
+    process = environment.get("WATCHDOG_PID", "")
+    microseconds = environment.get("WATCHDOG_USEC", "")
+    if process not in ("", str(os.getpid())):
+        return None
+    if not (microseconds.isascii() and microseconds.isdigit()) or int(microseconds) == 0:
+        return None
+    return int(microseconds) / 1e6

@@ -14,15 +14,13 @@ from pathlib import Path
 
 import click
 
-from natsconsole.cli.addresses import ListenAddress
 from natsconsole.cli.failures import failures_as_one_line
-from natsconsole.cli.log_format import LogFormat, log_format_flag, set_up_logging
+from natsconsole.cli.log_format import log_format_flag, set_up_logging
 from natsconsole.cli.quantities import Duration, NumberRanges, Size
 from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy, FsyncMode
 from natsconsole.receiver.config import ReceiverConfig
 from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.control import Control
-from natsconsole.receiver.http_server import Address, HttpError
 from natsconsole.receiver.ledger import LedgerError
 from natsconsole.receiver.membership import MembershipError
 from natsconsole.receiver.metrics_server import MetricsServer
@@ -30,12 +28,15 @@ from natsconsole.receiver.opening import STATE_DIRECTORY, ReceiverError, open_re
 from natsconsole.receiver.receiver import Receiver
 from natsconsole.receiver.retention import NO_LIMITS, Limits
 from natsconsole.receiver.rotation import Rotation
-from natsconsole.receiver.service_notice import ServiceNotice
 from natsconsole.receiver.upkeep import Upkeep, UpkeepConfig
+from shipper.addresses import ListenAddress
 from shipper.connection import Connection
 from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
+from shipper.http_server import Address, HttpError
 from shipper.lifeline import watch_lifeline
+from shipper.log_format import LogFormat
+from shipper.service_notice import ServiceNotice
 
 SWITCH_INTERVAL = 0.0005
 """Seconds: with Python's own 5 ms a status waits too long behind the disk thread."""

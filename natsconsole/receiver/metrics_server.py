@@ -15,8 +15,8 @@ from typing import Self
 
 from natsconsole.domain.receivers import ReceiverState, ReceiverStatus
 from natsconsole.domain.terminal_text import visible
-from natsconsole.receiver.http_server import Address, HttpError, HttpServer, Reply
 from natsconsole.receiver.upkeep import UpkeepFigures
+from shipper.http_server import Address, HttpError, HttpServer, Reply
 
 _RECEIVING: frozenset[ReceiverState] = frozenset({"running", "switching"})
 

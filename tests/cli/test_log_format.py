@@ -15,7 +15,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from natsconsole.cli.log_format import JsonFormatter, TextFormatter, log_format_flag
+from natsconsole.cli.log_format import log_format_flag
+from natsconsole.domain.terminal_text import visible
+from shipper.log_format import JsonFormatter, TextFormatter
 
 HOSTILE = "web\x1b]52;c;eA==\x07\x9b2J\r\n\u202e\udc9b\x00"
 ACTS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\ud800-\udfff]")
@@ -38,7 +40,7 @@ def caught(text: str) -> ValueError:
 
 
 def test_json_has_time_level_logger_and_message() -> None:
-    line = JsonFormatter().format(record("host %s is held", "web1"))
+    line = JsonFormatter(visible).format(record("host %s is held", "web1"))
 
     assert json.loads(line) == {
         "time": "2026-01-01T12:00:00.250Z",
@@ -49,7 +51,7 @@ def test_json_has_time_level_logger_and_message() -> None:
 
 
 def test_json_has_the_exception_in_the_same_line() -> None:
-    line = JsonFormatter().format(record("failed", failing=caught("no\nroom")))
+    line = JsonFormatter(visible).format(record("failed", failing=caught("no\nroom")))
     found = json.loads(line)
 
     assert "\n" not in line
@@ -59,7 +61,7 @@ def test_json_has_the_exception_in_the_same_line() -> None:
 
 
 def test_text_is_one_line_and_the_traceback_below() -> None:
-    formatter = TextFormatter("%(levelname)s %(message)s")
+    formatter = TextFormatter("%(levelname)s %(message)s", visible)
 
     assert formatter.format(record("host %s", "web1")) == "WARNING host web1"
     lines = formatter.format(record("bad\nline", failing=caught("x"))).split("\n")
@@ -68,7 +70,9 @@ def test_text_is_one_line_and_the_traceback_below() -> None:
     assert lines[-1] == "ValueError: x"
 
 
-@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter("%(message)s")])
+@pytest.mark.parametrize(
+    "formatter", [JsonFormatter(visible), TextFormatter("%(message)s", visible)]
+)
 def test_hostile_text_acts_on_nothing(formatter: logging.Formatter) -> None:
     line = formatter.format(record("host %s", HOSTILE, failing=caught(HOSTILE)))
 
@@ -80,7 +84,7 @@ def test_hostile_text_acts_on_nothing(formatter: logging.Formatter) -> None:
 
 @given(st.text(st.characters()))
 def test_whatever_is_logged_is_one_valid_json_line(text: str) -> None:
-    line = JsonFormatter().format(record("%s", text))
+    line = JsonFormatter(visible).format(record("%s", text))
 
     assert line.isprintable() or not ACTS.search(line)
     assert "\n" not in line

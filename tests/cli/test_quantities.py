@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from natsconsole.cli.addresses import ListenAddress
 from natsconsole.cli.quantities import Duration, Size
-from natsconsole.receiver.http_server import Address
+from shipper.addresses import ListenAddress
+from shipper.http_server import Address
 
 
 @pytest.mark.parametrize(

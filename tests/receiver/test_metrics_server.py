@@ -22,10 +22,10 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families
 
 from natsconsole.domain.receivers import PartitionStatus, ReceiverStatus
-from natsconsole.receiver.http_server import Address, HttpError
 from natsconsole.receiver.metrics_server import MetricsServer
 from natsconsole.receiver.upkeep import UpkeepFigures
 from shipper.connection import Connection
+from shipper.http_server import Address, HttpError
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream, receiver_config, running
 from tests.support.waiting import until
@@ -272,7 +272,7 @@ async def test_an_address_that_is_not_ours_is_one_clear_line(host: str) -> None:
 def test_without_the_extra_the_error_names_it() -> None:
     script = (
         "import asyncio, sys; sys.modules['prometheus_client'] = None\n"
-        "from natsconsole.receiver.http_server import Address, HttpError\n"
+        "from shipper.http_server import Address, HttpError\n"
         "from natsconsole.receiver.metrics_server import MetricsServer\n"
         "try: asyncio.run(MetricsServer(Address('127.0.0.1', 0)).__aenter__())\n"
         "except HttpError as error: print(error)\n"

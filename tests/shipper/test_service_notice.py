@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from natsconsole.receiver.service_notice import ServiceNotice
+from shipper.service_notice import ServiceNotice
 from tests.support.waiting import until
 
 
@@ -44,7 +44,7 @@ def test_ready_status_and_stopping(manager: socket.socket) -> None:
     notice.status("held: disk full\nREADY=0")
     notice.stopping()
 
-    assert heard(manager) == ["READY=1", "STATUS=held: disk full␊READY=0", "STOPPING=1"]
+    assert heard(manager) == ["READY=1", "STATUS=held: disk full\\nREADY=0", "STOPPING=1"]
 
 
 async def test_signs_of_life_come_three_times_as_often_as_asked(manager: socket.socket) -> None:
