@@ -18,7 +18,6 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -27,7 +26,6 @@ from natsconsole.domain.group_members import (
     INSTANCE,
     BadMemberError,
     GroupMember,
-    read_member,
     share_out,
 )
 from natsconsole.gateway.jetstream import ApiError, JetStream
@@ -38,6 +36,17 @@ from natsconsole.gateway.key_value import (
     NoBucketError,
     NoTtlError,
     RevisionError,
+)
+from natsconsole.receiver.group_bucket import (
+    GroupView,
+    bucket_of,
+    is_entry_of,
+    member_in,
+    member_key,
+    owner_in,
+    owner_key,
+    partition_in,
+    view_of,
 )
 from natsconsole.receiver.leases import LeaseLostError, nothing
 from shipper.connection import Connection, ConnectionProblem
@@ -70,17 +79,6 @@ class _Life:
     started: float = field(default_factory=time.time)
     owned: dict[int, int] = field(default_factory=dict)
     """The revision of each partition's owner key."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
-    """The group as last seen."""
-
-    members: dict[str, GroupMember] = field(default_factory=dict)
-    """By instance."""
-    owners: dict[int, tuple[str, int]] = field(default_factory=dict)
-    """Instance and revision, by partition."""
-    oddities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +148,7 @@ class Membership:
         self._entries = KeyValue(connection, jetstream, self.bucket, timeout=max(0.5, ttl / 3))
         self._life: _Life | None = None
         self._former: set[str] = set()
-        self._view = _View()
+        self._view = GroupView()
         self._wanted: frozenset[int] = seat.static or frozenset()
         self._members: tuple[str, ...] = ()
         self._agreed = b""
@@ -288,7 +286,7 @@ class Membership:
         found: dict[tuple[str, int], int] = {}
         for key, entry in (await self._entries.entries("needed.*.*", from_leader=True)).items():
             _, group, token = key.split(".")
-            partition = _partition(token)
+            partition = partition_in(token)
             if partition is None:
                 continue
             sequence = int(entry.value) if re.fullmatch(rb"[1-9]\d{0,18}", entry.value) else 1
@@ -307,7 +305,7 @@ class Membership:
         if life is None:
             return
         with contextlib.suppress(*_TROUBLES):
-            await self._entries.delete(_member_key(self._group, life.instance))
+            await self._entries.delete(member_key(self._group, life.instance))
         await asyncio.gather(
             *(self._give_back(partition, revision) for partition, revision in life.owned.items())
         )
@@ -338,7 +336,7 @@ class Membership:
                 self._end_life(life, f"nothing was renewed for {self._ttl} s")
             await self._begin_life()
             return
-        key = _member_key(self._group, life.instance)
+        key = member_key(self._group, life.instance)
         sent = self._clock()
         try:
             revision = await self._entries.update(key, self._entry(life), life.revision, self._ttl)
@@ -351,7 +349,7 @@ class Membership:
         except RevisionError:
             # An earlier renewal may have been stored though its answer was lost.
             found = await self._entries.get(key)
-            if found is None or not _is_of(found, life.instance):
+            if found is None or not is_entry_of(found, life.instance):
                 self._end_life(life, "its entry has expired or was overwritten")
                 await self._begin_life()
                 return
@@ -378,7 +376,7 @@ class Membership:
             log.warning("the bucket %s was re-created; waiting %s s", self.bucket, self._ttl)
         self._bucket_created = info.created
         life = _Life(instance=secrets.token_hex(8), revision=0, deadline=0.0)
-        key = _member_key(self._group, life.instance)
+        key = member_key(self._group, life.instance)
         sent = self._clock()
         life.revision = await self._entries.create(key, self._entry(life), self._ttl)
         life.deadline = sent + self._ttl * (1 - _MARGIN)
@@ -433,7 +431,7 @@ class Membership:
         entries = await self._entries.entries(f"*.{self._group}.*")
         self._see_agreed(entries.get(f"agreed.{self._group}.orders"))
         self._server_time = max((entry.created for entry in entries.values()), default=0.0)
-        view = _read(entries, self._server_time - 2 * self._ttl)
+        view = view_of(entries, self._server_time - 2 * self._ttl)
         for instance in self._view.members.keys() - view.members.keys():
             # Not to see a member once, on some replica, is no proof.
             member = await self._member(instance)
@@ -476,7 +474,7 @@ class Membership:
             owner, _ = self._view.owners.get(partition, ("", 0))
             if owner == life.instance or life.owned.get(partition) != revision:
                 continue
-            found = await self._entries.get(_owner_key(self._group, partition))
+            found = await self._entries.get(owner_key(self._group, partition))
             if found is not None and found.revision == revision:
                 continue
             if life.owned.get(partition) == revision:
@@ -493,30 +491,30 @@ class Membership:
                 await self._give_back(partition, revision)
 
     async def _member(self, instance: str) -> GroupMember | None:
-        entry = await self._entries.get(_member_key(self._group, instance))
+        entry = await self._entries.get(member_key(self._group, instance))
         if entry is None:
             return None
         try:
-            return _read_member(entry, instance, self._server_time - 2 * self._ttl)
+            return member_in(entry, instance, self._server_time - 2 * self._ttl)
         except BadMemberError:
             return None
 
     # Owning.
 
     async def _take(self, life: _Life, partition: int, *, fenced: bool) -> int | None:
-        key, value = _owner_key(self._group, partition), life.instance.encode()
+        key, value = owner_key(self._group, partition), life.instance.encode()
         entry = await self._entries.get(key)
         if entry is None:
             revision = await self._entries.create(key, value)
         else:
-            owner = _text(entry)
+            owner = owner_in(entry)
             if owner != life.instance and not await self._is_gone(owner, fenced=fenced):
                 return None
             # Ours by a lost answer is written again, too: a belated deletion must not hit it.
             revision = await self._entries.update(key, value, entry.revision)
         # A bucket that was re-created meanwhile holds no entry of this life.
-        own = await self._entries.get(_member_key(self._group, life.instance))
-        return revision if own is not None and _is_of(own, life.instance) else None
+        own = await self._entries.get(member_key(self._group, life.instance))
+        return revision if own is not None and is_entry_of(own, life.instance) else None
 
     async def _is_gone(self, instance: str, *, fenced: bool) -> bool:
         if instance in self._former or not INSTANCE.fullmatch(instance):
@@ -528,7 +526,7 @@ class Membership:
 
     async def _give_back(self, partition: int, revision: int) -> None:
         try:
-            await self._entries.delete(_owner_key(self._group, partition), revision)
+            await self._entries.delete(owner_key(self._group, partition), revision)
         except RevisionError:
             pass
         except _TROUBLES as error:
@@ -564,67 +562,6 @@ class Membership:
             self.on_change()
         except Exception:
             log.exception("a listener to membership failed")
-
-
-def bucket_of(stream: str) -> str:
-    """Return the name of a stream's bucket; a stream may have a name that no bucket can have."""
-    plain = re.sub(r"[^A-Za-z0-9_-]", "_", stream)
-    if plain != stream:
-        digest = blake2b(stream.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
-        plain = f"{plain}-{digest}"
-    return f"natsconsole_{plain}"
-
-
-def _read(entries: dict[str, Entry], renewed_after: float) -> _View:
-    members: dict[str, GroupMember] = {}
-    owners: dict[int, tuple[str, int]] = {}
-    oddities: list[str] = []
-    for key, entry in entries.items():
-        kind, _, token = key.split(".")
-        if kind == "member":
-            try:
-                members[token] = _read_member(entry, token, renewed_after)
-            except BadMemberError as error:
-                oddities.append(f"ignored {key}, which is no member's entry: {error}")
-        elif kind == "owner":
-            partition = _partition(token)
-            owner = _text(entry)
-            if partition is None or not INSTANCE.fullmatch(owner):
-                oddities.append(f"ignored {key}, which names no owner of a partition")
-            else:
-                owners[partition] = (owner, entry.revision)
-    return _View(members=members, owners=owners, oddities=tuple(sorted(oddities)))
-
-
-def _partition(token: str) -> int | None:
-    return int(token) if re.fullmatch(r"0|[1-9]\d{0,8}", token, re.ASCII) else None
-
-
-def _read_member(entry: Entry, instance: str, renewed_after: float) -> GroupMember:
-    """Read a member's entry; one that was put there for good would hold its share for ever."""
-    if entry.created < renewed_after:
-        raise BadMemberError("nobody renews it")
-    return read_member(entry.value, instance)
-
-
-def _is_of(entry: Entry, instance: str) -> bool:
-    try:
-        read_member(entry.value, instance)
-    except BadMemberError:
-        return False
-    return True
-
-
-def _text(entry: Entry) -> str:
-    return entry.value[:64].decode("ascii", "replace")
-
-
-def _member_key(group: str, instance: str) -> str:
-    return f"member.{group}.{instance}"
-
-
-def _owner_key(group: str, partition: int) -> str:
-    return f"owner.{group}.{partition}"
 
 
 def _too_old(error: NoTtlError) -> MembershipError:

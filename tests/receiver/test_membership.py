@@ -19,8 +19,9 @@ import pytest
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.key_value import Entry, KeyValue, NoBucketError
 from natsconsole.receiver.directory_identity import directory_identity
+from natsconsole.receiver.group_bucket import bucket_of
 from natsconsole.receiver.leases import LeaseLostError, Leases, StaticPartitions
-from natsconsole.receiver.membership import Membership, MembershipError, Seat, bucket_of
+from natsconsole.receiver.membership import Membership, MembershipError, Seat
 from shipper.connection import Connection, ConnectionOptions
 from tests.support.fake_nats import FakeNats
 from tests.support.nats_server import NatsServer
