@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from benchmarks.support.fleet import STREAM
 from natsconsole.gateway.jetstream import API_PREFIX, JetStream
+from natsconsole.receiver.consumer_settings import DEFAULTS
 from natsconsole.receiver.partition_worker import BATCH
 from shipper.connection import Connection, ConnectionOptions
 from shipper.wire import stored_subject
@@ -106,7 +107,7 @@ class _Partition:
             "ack_policy": "explicit",
             "filter_subject": self._filter,
             "ack_wait": 30 * 10**9,
-            "max_ack_pending": 1000,
+            "max_ack_pending": DEFAULTS.max_ack_pending,
         }
         await jetstream.create_consumer(STREAM.name, config)
         await self._connection.subscribe(self._inbox, self._take)
