@@ -239,6 +239,15 @@ class JetStream:
         )
         return stored_message(reply.headers, reply.data)
 
+    async def message_at(self, stream: str, sequence: int) -> StoredMessage | None:
+        """Return the message with this stream sequence, by direct get; None where it is gone."""
+        reply = await self._connection.request(
+            f"{API_PREFIX}.DIRECT.GET.{stream}",
+            msgspec.json.encode({"seq": sequence}),
+            timeout=self._timeout,
+        )
+        return stored_message(reply.headers, reply.data)
+
     async def leader_has_from(self, stream: str, subject: str, sequence: int) -> bool:
         """Whether the stream's leader has a message of a filter at or behind a sequence.
 

@@ -23,6 +23,7 @@ AREAS = {
     "lines": "LINES, IN A PANE",
     "pane": "PANES",
     "rows": "ROWS",
+    "go": "OTHER SCREENS",
     "app": "ALL",
 }
 SIGN_WIDTH = 6
