@@ -10,8 +10,19 @@ from textual.pilot import Pilot
 
 from natsconsole.domain.receivers import PartitionStatus
 from natsconsole.domain.snapshots import ConsumerTotals
+from natsconsole.tui.app import ConsoleApp
 from natsconsole.tui.settings import DEFAULTS, Settings
 from screenshots.demo_data import LINK, NOW, hosts, lines_of, marks_of, pipeline, receiver
+from screenshots.pages_data import (
+    events,
+    flying,
+    known_hosts,
+    played_hosts,
+    played_scene,
+    stored,
+    two_receivers,
+    withholding_two,
+)
 from screenshots.picture import picture_of, text_of, until
 from tests.support.fake_gateway import FakeDemo, FakeGateway
 
@@ -104,6 +115,45 @@ def disconnected() -> FakeGateway:
     return FakeGateway(home, link=LINK, lines=shown.lines, marks=shown.marks)
 
 
+def in_flight() -> FakeGateway:
+    """Two receivers withhold their acks; JetStream has told of a few troubles."""
+    shown = withholding()
+    shown.flying = flying()
+    shown.flying_read_at = NOW
+    shown.stored = stored(shown.flying)
+    shown.known = known_hosts(shown.flying)
+    shown.seen = events()
+    shown.home = replace(shown.home, receivers=withholding_two())
+    return shown
+
+
+def two() -> FakeGateway:
+    """Two receivers share the partitions."""
+    shown = flowing()
+    shown.home = replace(shown.home, receivers=two_receivers())
+    return shown
+
+
+def _go(*keys: str) -> Callable[[Pilot[None], FakeGateway], Awaitable[None]]:
+    async def press(pilot: Pilot[None], _gateway: FakeGateway) -> None:
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.3)
+
+    return press
+
+
+async def _play_scene(pilot: Pilot[None], gateway: FakeGateway) -> None:
+    """Show a scene that has been played: its clock is not the pictures'."""
+    app = pilot.app
+    assert isinstance(app, ConsoleApp)  # noqa: S101
+    app.lab.state = played_scene(gateway.flying[:24])
+    app.lab.played = {"1": True, "3": True}
+    gateway.known = played_hosts()
+    gateway.flying = gateway.flying[:24]
+    await pilot.press("L")
+
+
 async def _lose_connection(pilot: Pilot[None], gateway: FakeGateway) -> None:
     gateway.link = replace(LINK, state="lost", since=NOW - 14, error="connection reset by peer")
     await until(pilot, lambda: "connection lost" in text_of(picture_of(pilot.app)))
@@ -166,6 +216,18 @@ SCENES: tuple[Scene, ...] = (
     Scene(name="disk-full", gateway=disk_full, act=_open_host),
     Scene(name="connection-lost", gateway=disconnected, act=_lose_connection),
     Scene(name="help", gateway=flowing, act=_open_help),
+    Scene(name="unacked", gateway=in_flight, act=_go("u", "down", "down")),
+    Scene(name="unacked-80x24", gateway=in_flight, act=_go("u"), size=(80, 24)),
+    Scene(name="unacked-empty", gateway=flowing, act=_go("u"), size=(120, 36)),
+    Scene(name="message", gateway=in_flight, act=_go("u", "enter"), size=(120, 36)),
+    Scene(name="message-hex", gateway=in_flight, act=_go("u", "enter", "x"), size=(80, 24)),
+    Scene(name="events", gateway=in_flight, act=_go("e")),
+    Scene(name="events-80x24", gateway=in_flight, act=_go("e", "f"), size=(80, 24)),
+    Scene(name="receivers", gateway=two, act=_go("R", "down", "right", "right")),
+    Scene(name="receivers-80x24", gateway=in_flight, act=_go("R", "down"), size=(80, 24)),
+    Scene(name="lab", gateway=in_flight, act=_play_scene),
+    Scene(name="lab-80x24", gateway=in_flight, act=_play_scene, size=(80, 24)),
+    Scene(name="help-unacked", gateway=in_flight, act=_go("u", "question_mark"), size=(120, 36)),
     Scene(name="four-panes-200x60", gateway=withholding, size=(200, 60), act=_open_four),
     Scene(name="search", gateway=flowing, act=_search),
     Scene(name="jump-80x24", gateway=flowing, size=(80, 24), act=_jump),

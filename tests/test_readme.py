@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from natsconsole.tui.keymap import COMMANDS
+from natsconsole.tui.keymap import COMMANDS, PLACES, keys_of
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -14,6 +14,12 @@ README = (ROOT / "README.md").read_text()
 def keys_table() -> str:
     """README's table of keys, as the keymap has it."""
     rows = [f"| `{one.key_text}` | {one.tooltip} |" for one in COMMANDS]
+    rows += [
+        f"| {PLACES[place]}: `{one.key_text}` | {one.tooltip} |"
+        for place in PLACES
+        for one in keys_of(place)
+        if one.area == place
+    ]
     return "\n".join(["| key | does |", "|---|---|", *rows])
 
 

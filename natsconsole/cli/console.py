@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from natsconsole.cli.failures import Failure, failures_as_one_line
+from natsconsole.cli.receiver_child import ReceiverChildren
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.tui.settings import DEFAULTS, Settings
@@ -68,11 +69,16 @@ async def run_console(
         )
         # The first look mostly waits: meanwhile the screen is loaded.
         _, application = await asyncio.gather(gateway.look(), asyncio.to_thread(_application))
-        app = application(gateway, settings=settings, title=title, demo=demo)
+        children = ReceiverChildren(options, stream)
+        app = application(gateway, settings=settings, title=title, demo=demo, starter=children)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
-        await app.run_async(mouse=settings.mouse)
+        try:
+            await app.run_async(mouse=settings.mouse)
+            await app.restore()
+        finally:
+            await children.close()
 
 
 def _application() -> type[ConsoleApp]:

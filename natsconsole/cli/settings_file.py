@@ -16,7 +16,7 @@ import platformdirs
 
 from natsconsole.cli.failures import Failure
 from natsconsole.domain.terminal_text import visible
-from natsconsole.tui.keymap import COMMANDS, KeymapError, with_keys, written
+from natsconsole.tui.keymap import ALL_COMMANDS, KeymapError, with_keys, written
 from natsconsole.tui.settings import BANDWIDTHS, DEFAULTS, THEMES, TIMESTAMPS, Settings
 
 
@@ -163,9 +163,9 @@ def as_toml() -> str:
         value = getattr(DEFAULTS, setting.field)
         lines += ["", f"# {setting.words}", f"{setting.name} = {_toml(value)}"]
     lines += ["", "# Keys: as a, ctrl+x, f5, pageup; several parted by commas.", "[keys]"]
-    entries = [f'{one.id} = "{written(one.key)}"' for one in COMMANDS]
+    entries = [f'{one.id} = "{written(one.key)}"' for one in ALL_COMMANDS]
     width = max(map(len, entries))
-    for one, entry in zip(COMMANDS, entries, strict=True):
+    for one, entry in zip(ALL_COMMANDS, entries, strict=True):
         lines.append(f"# {entry:<{width}}  {one.tooltip}")
     return "\n".join(lines)
 

@@ -35,6 +35,7 @@ OLDEST_SERVER = (2, 12, 0)
     "--max-bytes", type=Size(), default="10GiB", show_default=True, help="Refuses lines when full."
 )
 @click.option("--events", is_flag=True, help="Keep JetStream's advisories for 6 hours, too.")
+@click.option("--lab", is_flag=True, help="A stream to try things on: the ack lab may use it.")
 @click.option("--yes", is_flag=True, help="Apply the plan.")
 def setup(
     connection: ConnectionOptions,
@@ -45,6 +46,7 @@ def setup(
     max_age: float,
     max_bytes: int,
     events: bool,
+    lab: bool,
     yes: bool,
 ) -> None:
     """Create or update the log stream.
@@ -59,6 +61,7 @@ def setup(
         max_age_seconds=int(max_age),
         max_bytes=max_bytes,
         events=events,
+        lab=lab,
     )
     with failures_as_one_line():
         asyncio.run(_setup(connection, spec, apply_it=yes))

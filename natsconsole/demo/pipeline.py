@@ -25,6 +25,8 @@ from shipper.lifeline import Lifeline
 
 STREAM = "LOGS"
 PARTITIONS = 4
+SECOND = "second receiver"
+"""The child that a take-over is shown with."""
 
 _ENDS_WITHIN = 5.0
 _SERVER_ENDS_WITHIN = 8.0
@@ -114,6 +116,26 @@ class DemoPipeline:
         """Kill the receiver (SIGKILL); returns once it is started again."""
         await self._children["receiver"].crash()
 
+    async def kill_receiver(self) -> None:
+        """Kill the receiver (SIGKILL); it stays down until it is revived."""
+        self._children["receiver"].kill()
+
+    async def revive_receiver(self) -> None:
+        """Start a killed receiver again; does nothing where it runs."""
+        await self._children["receiver"].revive()
+
+    async def start_second_receiver(self) -> None:
+        """Start another receiver of the same group on the same directory; twice does nothing."""
+        if SECOND in self._children:
+            return
+        await self._start_child(SECOND, lambda: self._receiver_command("receiver-2"))
+
+    async def stop_second_receiver(self) -> None:
+        """End the other receiver in good order; does nothing where there is none."""
+        second = self._children.pop(SECOND, None)
+        if second is not None:
+            await second.stop(_ENDS_WITHIN)
+
     async def stop_writers(self) -> None:
         """Let the fleet finish its lines, and write no more."""
         await self._children["fleet"].stop(_ENDS_WITHIN)
@@ -129,6 +151,7 @@ class DemoPipeline:
 
     async def take_account(self) -> IntegrityAccount:
         """End shipper and receiver, so that nothing changes any more, and compare the files."""
+        await self.stop_second_receiver()
         for name in ("fleet", "shipper", "receiver"):
             await self._children[name].stop(_ENDS_WITHIN)
         return await asyncio.to_thread(
@@ -145,7 +168,7 @@ class DemoPipeline:
             raise
 
     async def _close(self) -> None:
-        for name in ("fleet", "shipper", "receiver"):
+        for name in ("fleet", "shipper", SECOND, "receiver"):
             if name in self._children:
                 await self._children[name].stop(_ENDS_WITHIN)
         directory, self._directory = self._directory, None
@@ -202,13 +225,13 @@ class DemoPipeline:
         pattern = f"{glob.escape(str(self.directory.hosts))}/*/*.log*"
         return [*_python_module("shipper", options), pattern]
 
-    def _receiver_command(self) -> list[str]:
+    def _receiver_command(self, name: str = "receiver-1") -> list[str]:
         options = {
             "--server": self.url,
             "--stream": STREAM,
             "--dir": str(self.directory.received),
             "--group": "archive",
-            "--name": "receiver-1",
+            "--name": name,
             "--ack-wait": "10s",
             "--max-ack-pending": "100",
         }

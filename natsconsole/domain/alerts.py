@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Literal
 
+from natsconsole.domain.receiver_costs import cost_of_rule
 from natsconsole.domain.receivers import ReceiverStatus
 from natsconsole.domain.snapshots import HomeSnapshot, Link
 
@@ -98,6 +99,13 @@ def _of_receiver(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
             sentence=f"{name} withholds its acks: lines are written, but each message comes again "
             f"after {_age(receiver.ack_wait_seconds)}; at {receiver.max_ack_pending:,} unacked "
             "delivery stops",
+        )
+    if receiver.answer in {"nak-delay", "in-progress", "term"}:
+        cost = cost_of_rule(receiver.rule)
+        yield Alert(
+            rule=f"{receiver.answer} {name}",
+            severity="critical",
+            sentence=f"{name} answers {cost.sentence}; R changes it",
         )
     if receiver.ack_policy == "none":
         yield Alert(

@@ -89,6 +89,8 @@ class HomeSnapshot:
     hosts_total: int = 0
     """How many there are, where ``hosts`` was cut."""
     receivers: tuple[ReceiverStatus, ...] = ()
+    is_lab: bool = False
+    """Whether the stream was made for the ack lab."""
     problem: str = ""
     """Why the look is incomplete, in one line; empty when it is not."""
 

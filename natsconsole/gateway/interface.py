@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from natsconsole.domain.advisories import EventsSeen
 from natsconsole.domain.lines import HostMarks, LogLine
-from natsconsole.domain.receivers import AckPolicy, Answer, Fault, ReceiverStatus
+from natsconsole.domain.messages import InFlight, OpenedMessage, StreamMessage
+from natsconsole.domain.receivers import (
+    AckPolicy,
+    Answer,
+    AnswerRule,
+    Fault,
+    HostStatus,
+    MessageRequest,
+    ReceiverStatus,
+    SettingsRequest,
+)
 from natsconsole.domain.snapshots import HomeSnapshot, Link
 
 
@@ -68,3 +79,36 @@ class Gateway(Protocol):
 
     async def resume(self, receiver: str) -> ReceiverStatus:
         """Let a paused receiver pull again."""
+
+    async def set_rule(self, receiver: str, rule: AnswerRule) -> ReceiverStatus:
+        """Choose what a receiver answers, and to which messages (mostly lab receivers only)."""
+
+    async def set_settings(self, receiver: str, settings: SettingsRequest) -> ReceiverStatus:
+        """Edit the consumers of a receiver's group while they run."""
+
+    async def drain(self, receiver: str) -> ReceiverStatus:
+        """Let a receiver finish what it has, and end."""
+
+    async def receivers(self) -> Sequence[ReceiverStatus]:
+        """Return the status of every receiver that answers, by name."""
+
+    async def host_statuses(self) -> Mapping[str, HostStatus]:
+        """Return what receivers know of every host."""
+
+    async def in_flight(self, hosts: Sequence[str] | None, limit: int) -> InFlight:
+        """Return the messages in flight of these hosts, or of all, over all receivers."""
+
+    async def answer_message(self, receiver: str, request: MessageRequest) -> ReceiverStatus:
+        """Let the receiver that has a message in flight answer it now."""
+
+    async def message(self, sequence: int) -> StreamMessage | None:
+        """Return a stored message, or None where the stream has it no more."""
+
+    async def open_message(self, sequence: int) -> OpenedMessage | None:
+        """Return a stored message and what became of it, or None where it is gone."""
+
+    async def listen(self) -> None:
+        """Begin to listen to the stream's advisories, and read those that were kept."""
+
+    def events(self) -> EventsSeen:
+        """Return the advisories that came, newest first; at once, from memory."""

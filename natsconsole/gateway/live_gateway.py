@@ -9,19 +9,27 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from heapq import nsmallest
 from operator import attrgetter
 
+import msgspec
+
+from natsconsole.domain.advisories import EventsSeen
 from natsconsole.domain.lines import HostMarks, LogLine
+from natsconsole.domain.messages import InFlight, OpenedMessage, StreamMessage
 from natsconsole.domain.rates import RateMeter
 from natsconsole.domain.receivers import (
     AckPolicy,
     Answer,
     AnswerRequest,
+    AnswerRule,
     Fault,
     FaultRequest,
     HostStatus,
+    MessageRequest,
     PolicyRequest,
     ReceiverStatus,
+    SettingsRequest,
 )
 from natsconsole.domain.snapshots import ConsumerTotals, Flow, HomeSnapshot, Link
+from natsconsole.gateway.advisories import Advisories
 from natsconsole.gateway.host_memory import HostMemory
 from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
 from natsconsole.gateway.jetstream import (
@@ -31,9 +39,9 @@ from natsconsole.gateway.jetstream import (
     JetStream,
     StreamInfo,
 )
-from natsconsole.gateway.log_stream import partitions_of, prefix_of
+from natsconsole.gateway.log_stream import LAB_KEY, partitions_of, prefix_of
 from natsconsole.gateway.receivers import Receivers
-from natsconsole.gateway.stored_lines import lines_of
+from natsconsole.gateway.stored_lines import lines_of, message_of
 from natsconsole.gateway.stream_reader import StreamReader
 from shipper.connection import Connection, ConnectionProblem, NotConnectedError
 from shipper.wire import HostPattern
@@ -41,6 +49,8 @@ from shipper.wire import HostPattern
 LOOKUPS = 64
 """Hosts whose lag is looked up in one look at most: the others keep what was found before."""
 _LINES_BATCH = 256
+MESSAGES_OF_A_HOST = 5_000
+"""Messages in flight of one host that are looked through for one of them."""
 FIRST_MESSAGES = 32
 """Messages that a reading backwards begins with, before it knows how many lines each holds."""
 
@@ -64,8 +74,9 @@ class LiveGateway:
         self._read_only = read_only
         self._silent_after = silent_after
         self._jetstream = JetStream(connection, timeout=2.0)
-        self._reader = StreamReader(connection, self._jetstream, stream)
+        self._reader = StreamReader(connection, self._jetstream, stream, asks_leader=True)
         self._receivers = Receivers(connection, stream)
+        self._advisories = Advisories(connection, self._jetstream, stream)
         self._pattern = HostPattern.ours()
         self._info: StreamInfo | None = None
         self._consumers: list[ConsumerInfo] = []
@@ -195,6 +206,73 @@ class LiveGateway:
         """Let a paused receiver pull again."""
         return await self._change(self._receivers.change(receiver, "resume"))
 
+    async def set_rule(self, receiver: str, rule: AnswerRule) -> ReceiverStatus:
+        """Choose what a receiver answers, and to which messages."""
+        request = AnswerRequest(**msgspec.structs.asdict(rule))
+        return await self._change(self._receivers.change(receiver, "answer", request))
+
+    async def set_settings(self, receiver: str, settings: SettingsRequest) -> ReceiverStatus:
+        """Edit the consumers of a receiver's group while they run."""
+        return await self._change(self._receivers.change(receiver, "settings", settings))
+
+    async def drain(self, receiver: str) -> ReceiverStatus:
+        """Let a receiver finish what it has, and end."""
+        return await self._change(self._receivers.change(receiver, "drain"))
+
+    async def answer_message(self, receiver: str, request: MessageRequest) -> ReceiverStatus:
+        """Let the receiver that has a message in flight answer it now."""
+        return await self._change(self._receivers.change(receiver, "message", request))
+
+    async def receivers(self) -> Sequence[ReceiverStatus]:
+        """Return the status of every receiver that answers, by name."""
+        with _as_gateway_errors(self._stream):
+            return await self._receivers.statuses()
+
+    async def host_statuses(self) -> Mapping[str, HostStatus]:
+        """Return what receivers know of every host."""
+        with _as_gateway_errors(self._stream):
+            return await self._receivers.hosts()
+
+    async def in_flight(self, hosts: Sequence[str] | None, limit: int) -> InFlight:
+        """Return the messages in flight of these hosts, or of all, over all receivers."""
+        with _as_gateway_errors(self._stream):
+            return await self._receivers.in_flight(None if hosts is None else tuple(hosts), limit)
+
+    async def message(self, sequence: int) -> StreamMessage | None:
+        """Return a stored message, or None where the stream has it no more."""
+        with _as_gateway_errors(self._stream):
+            stored = await self._jetstream.message_at(self._stream, sequence)
+        return message_of(stored, self._pattern.host_of(stored.subject)) if stored else None
+
+    async def open_message(self, sequence: int) -> OpenedMessage | None:
+        """Return a stored message and what became of it, or None where it is gone."""
+        message = await self.message(sequence)
+        if message is None:
+            return None
+        if not message.host:
+            return OpenedMessage(message=message)
+        hosts = (message.host,)
+        with _as_gateway_errors(self._stream):
+            found = await self._receivers.in_flight(hosts, MESSAGES_OF_A_HOST)
+            known = await self._receivers.hosts(hosts)
+        marks = await self.marks(hosts)
+        return OpenedMessage(
+            message=message,
+            in_flight=next((one for one in found.messages if one.sequence == sequence), None),
+            host=known.get(message.host),
+            marks=marks[message.host],
+        )
+
+    async def listen(self) -> None:
+        """Begin to listen to the stream's advisories, and read those that were kept."""
+        with _as_gateway_errors(self._stream):
+            await self._advisories.listen()
+            await self._advisories.read_past()
+
+    def events(self) -> EventsSeen:
+        """Return the advisories that came, newest first; at once, from memory."""
+        return self._advisories.seen()
+
     async def _change(self, asking: Awaitable[ReceiverStatus]) -> ReceiverStatus:
         if self._read_only:
             asking.close()  # type: ignore[attr-defined]
@@ -263,7 +341,7 @@ class LiveGateway:
         chosen = nsmallest(LOOKUPS, waiting, key=attrgetter("looked_up"))
         found = await asyncio.gather(
             *(
-                self._jetstream.message_after(self._stream, memory.subject, mark + 1)
+                self._reader.first_after(memory.subject, mark + 1)
                 for memory, mark in ((one, _mark_of(one, floors)) for one in chosen)
             )
         )
@@ -303,6 +381,7 @@ class LiveGateway:
             hosts=rows,
             hosts_total=info.state.num_subjects or len(rows),
             receivers=receivers,
+            is_lab=info.metadata.get(LAB_KEY) == "true",
         )
 
     async def _consumers_of(self, hosts: tuple[str, ...]) -> dict[str, ConsumerInfo | None]:

@@ -13,6 +13,8 @@ from shipper.wire import DEFAULT_PREFIX
 
 PREFIX_KEY = "natsconsole.prefix"
 PARTITIONS_KEY = "natsconsole.partitions"
+LAB_KEY = "natsconsole.lab"
+"""``true`` on a stream made for the ack lab: nobody's logs are in it."""
 DUPLICATE_WINDOW_SECONDS = 600
 EVENTS_SUFFIX = "_EVENTS"
 EVENTS_MAX_AGE_SECONDS = 6 * 3600
@@ -30,6 +32,8 @@ class LogStream:
     max_bytes: int = 10 << 30
     events: bool = False
     """Also keep ``$JS.EVENT.>`` advisories for some hours, in ``<name>_EVENTS``."""
+    lab: bool = False
+    """Whether the console's ack lab may be used on it."""
 
     def config(self) -> Json:
         """Return the stream's configuration.
@@ -51,7 +55,11 @@ class LogStream:
             "max_bytes": self.max_bytes,
             "duplicate_window": min(DUPLICATE_WINDOW_SECONDS, self.max_age_seconds) * 10**9,
             "allow_direct": True,
-            "metadata": {PREFIX_KEY: self.prefix, PARTITIONS_KEY: str(self.partitions)},
+            "metadata": {
+                PREFIX_KEY: self.prefix,
+                PARTITIONS_KEY: str(self.partitions),
+                **({LAB_KEY: "true"} if self.lab else {}),
+            },
         }
 
     def events_config(self) -> Json:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from natsconsole.domain.messages import InFlight, InFlightMessage
 from natsconsole.domain.receivers import (
     SERVICE_NAME,
     HostsReply,
@@ -43,13 +44,16 @@ class Receivers:
         self._stream = stream
         self._subjects: dict[str, str] = {}
         self._discovered = 0.0
+        self._labs: frozenset[str] = frozenset()
 
     async def statuses(self) -> tuple[ReceiverStatus, ...]:
         """Return the status of every receiver that answers, by name."""
         if not self._subjects or time.monotonic() - self._discovered > _DISCOVERY_INTERVAL:
             await self._discover()
         answers = await asyncio.gather(*(self._status(name) for name in sorted(self._subjects)))
-        return tuple(status for status in answers if status is not None)
+        found = tuple(status for status in answers if status is not None)
+        self._labs = frozenset(status.name for status in found if status.lab)
+        return found
 
     async def hosts(self, names: tuple[str, ...] | None = None) -> dict[str, HostStatus]:
         """Return what receivers know of the named hosts, or of all."""
@@ -75,6 +79,45 @@ class Receivers:
             reply = await self._ask(receiver, "unacked", request, UnackedReply)
             found += reply.messages
         return found
+
+    async def in_flight(self, hosts: tuple[str, ...] | None, limit: int) -> InFlight:
+        """Return the messages in flight over all receivers, at most so many of each."""
+        names = sorted(self._subjects)
+        now = time.time()
+        answers = await asyncio.gather(*(self._pages(name, hosts, limit) for name in names))
+        found: dict[int, InFlightMessage] = {}
+        for name, answer in zip(names, answers, strict=True):
+            for message in answer.messages if answer is not None else ():
+                known = found.get(message.sequence)
+                if known is None or message.age < known.message.age:
+                    found[message.sequence] = InFlightMessage(
+                        receiver=name, message=message, is_lab=name in self._labs
+                    )
+        return InFlight(
+            total=max(len(found), sum(answer.total for answer in answers if answer is not None)),
+            messages=tuple(one for _, one in sorted(found.items())),
+            read_at=now,
+            silent=tuple(
+                name for name, answer in zip(names, answers, strict=True) if answer is None
+            ),
+        )
+
+    async def _pages(
+        self, receiver: str, hosts: tuple[str, ...] | None, limit: int
+    ) -> UnackedReply | None:
+        """Return a receiver's messages in flight, page by page; None where it does not answer."""
+        found: list[UnackedMessage] = []
+        try:
+            while True:
+                request = UnackedRequest(
+                    hosts=hosts, offset=len(found), limit=min(_PAGE, limit - len(found))
+                )
+                reply = await self._ask(receiver, "unacked", request, UnackedReply)
+                found += reply.messages
+                if not reply.messages or len(found) >= min(limit, reply.total):
+                    return UnackedReply(total=reply.total, now=reply.now, messages=tuple(found))
+        except GatewayError:
+            return None
 
     async def change(
         self, receiver: str, verb: str, request: msgspec.Struct | None = None

@@ -6,12 +6,17 @@ import time
 from collections.abc import Callable
 
 from textual.app import App
+from textual.screen import ModalScreen
 
 from natsconsole.gateway.interface import Gateway
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.home.screen import HomeScreen
-from natsconsole.tui.keymap import bindings, with_keys
+from natsconsole.tui.keymap import Place, bindings, with_keys
+from natsconsole.tui.lab.runner import LabRunner
+from natsconsole.tui.page.screen import Page, Surroundings
+from natsconsole.tui.pages import page
 from natsconsole.tui.palette import ConsoleCommands
+from natsconsole.tui.receiver.starter import ReceiverStarter
 from natsconsole.tui.settings import DEFAULTS, Settings, ThemeName
 from natsconsole.tui.suspension import Suspension
 from natsconsole.tui.theme import INKS_OF_DARK, THEMES
@@ -22,7 +27,7 @@ class ConsoleApp(App[None]):
 
     CSS_PATH = "theme.tcss"
     TITLE = "natsconsole"
-    BINDINGS = bindings("app", "leave")
+    BINDINGS = bindings("go", "app", "leave")
     COMMANDS = {ConsoleCommands}
     DEFAULT_MODE = "home"
 
@@ -34,6 +39,7 @@ class ConsoleApp(App[None]):
         title: str = "",
         demo: DemoControls | None = None,
         clock: Callable[[], float] = time.time,
+        starter: ReceiverStarter | None = None,
     ) -> None:
         super().__init__()
         self.commands = with_keys(settings.keys)
@@ -41,6 +47,17 @@ class ConsoleApp(App[None]):
         self.add_mode(
             "home",
             lambda: HomeScreen(gateway, settings=settings, title=title, demo=demo, clock=clock),
+        )
+        self.lab = LabRunner(gateway, demo)
+        self._around = Surroundings(
+            gateway=gateway,
+            title=title,
+            demo=demo,
+            clock=clock,
+            interval=max(settings.interval, settings.pace.looks),
+            tick=settings.pace.tick,
+            starter=starter,
+            lab=self.lab,
         )
         for theme in THEMES.values():
             self.register_theme(theme)
@@ -62,3 +79,19 @@ class ConsoleApp(App[None]):
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen())
+
+    async def restore(self) -> None:
+        """Set as it was what a scene of the lab has changed on receivers that go on."""
+        if self._around.demo is None:
+            await self.lab.go_back()
+
+    def action_go(self, place: Place) -> None:
+        """Go to another screen beside Home, in place of the one that is there."""
+        from natsconsole.tui.alerts.screen import AlertsScreen
+
+        if isinstance(self.screen, AlertsScreen):
+            self.pop_screen()
+        while isinstance(self.screen, Page) and place != self.screen.PLACE:
+            self.pop_screen()
+        if not isinstance(self.screen, ModalScreen | Page):
+            self.push_screen(page(place, self._around))

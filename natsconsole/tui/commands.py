@@ -6,13 +6,13 @@ from typing import Any
 
 from textual.app import App
 
-from natsconsole.tui.keymap import COMMANDS, Command
+from natsconsole.tui.keymap import ALL_COMMANDS, Command, Place, home_of, place_of
 
 
-def commands_of(app: App[Any]) -> tuple[Command, ...]:
-    """Return the commands as this application's user has them."""
-    commands: tuple[Command, ...] = getattr(app, "commands", COMMANDS)
-    return commands
+def commands_of(app: App[Any], place: Place | None = None) -> tuple[Command, ...]:
+    """Return the commands of Home, or of another screen, as this application's user has them."""
+    commands: tuple[Command, ...] = getattr(app, "commands", ALL_COMMANDS)
+    return home_of(commands) if place is None else place_of(commands, place)
 
 
 def key_of(app: App[Any], command_id: str) -> str:

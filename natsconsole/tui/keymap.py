@@ -11,9 +11,20 @@ from typing import Literal
 from textual.binding import Binding, BindingType
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
-Area = Literal["receiver", "hosts", "lines", "pane", "rows", "home", "app", "leave"]
+Area = Literal["receiver", "hosts", "lines", "pane", "rows", "home", "go", "app", "leave"]
 ELSEWHERE = {"hosts": "lines", "lines": "hosts"}
 """Areas whose keys work only where the others' do not: one key may mean two things there."""
+Place = Literal["receivers", "unacked", "message", "events", "lab"]
+PLACES: dict[Place, str] = {
+    "receivers": "Receivers",
+    "unacked": "Unacked",
+    "message": "Message",
+    "events": "Events",
+    "lab": "Ack lab",
+}
+"""The screens beside Home, each with keys of its own, as people call them."""
+GENERAL = frozenset({"rows", "go", "app", "leave"})
+"""Areas whose keys work on those screens, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +131,38 @@ COMMANDS: tuple[Command, ...] = (
         action="screen.reverse_hosts",
         label="reverse",
         tooltip="Turn the order of the hosts round",
+    ),
+    Command(
+        id="go.unacked",
+        key="u",
+        action="app.go('unacked')",
+        label="unacked",
+        tooltip="Every message in flight, with its countdown; answer one by hand",
+        show=True,
+    ),
+    Command(
+        id="go.events",
+        key="e",
+        action="app.go('events')",
+        label="events",
+        tooltip="What JetStream tells: given up, terminated, refused, pinned, leaders",
+        show=True,
+    ),
+    Command(
+        id="go.receivers",
+        key="R",
+        action="app.go('receivers')",
+        label="receivers",
+        tooltip="All receivers, and every choice for each: answers, waits, limits, drain",
+        show=True,
+    ),
+    Command(
+        id="go.lab",
+        key="L",
+        action="app.go('lab')",
+        label="lab",
+        tooltip="Guided scenes on acknowledgement, each with a way back (demo)",
+        show=True,
     ),
     Command(
         id="pane.next",
@@ -369,6 +412,88 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 
+def _key(
+    id: str,  # noqa: A002
+    key: str,
+    action: str,
+    label: str,
+    tooltip: str,
+    *,
+    shown: str = "",
+    show: bool = True,
+) -> Command:
+    return Command(
+        id=id, key=key, action=action, label=label, tooltip=tooltip, show=show, shown_key=shown
+    )
+
+
+def _answers(place: Place) -> tuple[Command, ...]:
+    """The answers to one message: the same keys in the list and in the message itself."""
+    return (
+        _key(f"{place}.ack", "a", "answer('ack')", "ack", "Acknowledge it, written first"),
+        _key(f"{place}.nak", "n", "answer('nak')", "nak",
+             "Refuse it; it comes again at once (lab)"),
+        _key(
+            f"{place}.later", "N", "answer('nak-delay')", "nak later",
+            "Refuse it: it comes again after the seconds you type (lab)",
+        ),
+        _key(
+            f"{place}.working", "i", "answer('in-progress')", "in progress",
+            "Say that work on it goes on: its countdown starts anew",
+        ),
+        _key(
+            f"{place}.term", "T", "answer('term')", "term",
+            "Give it up for good: it goes to quarantine, with the reason you type (lab)",
+        ),
+    )  # fmt: skip
+
+
+_FILTER = ("slash", "filter_rows")
+PAGE_COMMANDS: tuple[Command, ...] = (
+    _key("receivers.less", "left,h", "choice(-1)", "choose", "Choose the value before",
+         shown="← →"),
+    _key("receivers.more", "right,l", "choice(1)", "choose", "Choose the value behind",
+         shown="→ l", show=False),
+    _key("receivers.apply", "enter", "apply", "apply",
+         "Ask for what is chosen; type a value where there is nothing to choose"),
+    _key("receivers.next", "tab", "next_receiver(1)", "next one", "Go on to the next receiver"),
+    _key("receivers.previous", "shift+tab", "next_receiver(-1)", "previous",
+         "Go back to the receiver before", show=False),
+    _key("receivers.start", "plus", "start_receiver", "start one",
+         "Start a receiver from here: it ends with this console unless you say that it stays",
+         shown="+"),
+    _key("receivers.pause", "p", "toggle_pause", "pause", "Stop its pulling, or let it pull again"),
+    _key("receivers.drain", "D", "drain", "drain",
+         "Let it finish what it has, and end; press it twice"),
+    _key("unacked.open", "enter", "open_message", "open", "Open the message"),
+    *_answers("unacked"),
+    _key("unacked.filter", *_FILTER, "filter", "Show only hosts whose name holds a text",
+         shown="/"),
+    _key("unacked.sort", "s", "sort_rows", "sort", "Sort by the next column"),
+    _key("unacked.reverse", "S", "reverse_rows", "reverse", "Turn the order round", show=False),
+    *_answers("message"),
+    _key("message.hex", "x", "toggle_hex", "hex", "Show the payload as bytes, or as text"),
+    _key("events.open", "enter", "open_message", "open", "Open the message it is about"),
+    _key("events.kind", "f", "next_kind(1)", "kind", "Show only one kind of event, the next one"),
+    _key("events.kind_before", "F", "next_kind(-1)", "kind before", "Go back to the kind before",
+         show=False),
+    _key("events.filter", *_FILTER, "filter", "Show only events that hold a text", shown="/"),
+    _key("lab.start", "enter", "start_scene", "start", "Start the scene; its number does, too"),
+    _key("lab.back", "b", "go_back", "way back",
+         "End the scene and set everything as it was before it"),
+    _key("page.back", "escape", "back", "back", "Leave what you are in; at last, go back to Home",
+         shown="Esc"),
+)  # fmt: skip
+
+
+def keys_of(place: Place) -> tuple[Command, ...]:
+    """Return the commands of a screen, those every such screen has at the end."""
+    return tuple(one for one in PAGE_COMMANDS if one.area in {place, "page"})
+
+
+ALL_COMMANDS = (*COMMANDS, *PAGE_COMMANDS)
+
+
 def _name_of(character: str) -> str:
     """Return the name Textual gives a character's key."""
     if character.isalnum():
@@ -380,7 +505,7 @@ def _name_of(character: str) -> str:
 _CHARACTERS = {_name_of(chr(code)): chr(code) for code in range(33, 127)}
 _NAMED_KEYS = frozenset(one.value for one in Keys if "+" not in one.value and "<" not in one.value)
 _SHORT = {"escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn", "space": "space"}
-IDS = frozenset(command.id for command in COMMANDS)
+IDS = frozenset(command.id for command in ALL_COMMANDS)
 
 
 class KeymapError(ValueError):
@@ -402,10 +527,23 @@ def with_keys(keys: Mapping[str, str]) -> tuple[Command, ...]:
             near = get_close_matches(command_id, sorted(IDS), 1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise KeymapError(command_id, f"there is no such command{hint}")
-    chosen = tuple(_with_key(one, keys[one.id]) if one.id in keys else one for one in COMMANDS)
-    for place in ELSEWHERE.values():
-        _refuse_two_meanings([one for one in chosen if one.area != place], keys)
+    chosen = tuple(_with_key(one, keys[one.id]) if one.id in keys else one for one in ALL_COMMANDS)
+    for elsewhere in ELSEWHERE.values():
+        _refuse_two_meanings([one for one in home_of(chosen) if one.area != elsewhere], keys)
+    for place in PLACES:
+        _refuse_two_meanings(place_of(chosen, place), keys)
     return chosen
+
+
+def home_of(commands: Iterable[Command]) -> tuple[Command, ...]:
+    """Return those of the commands that work on Home."""
+    return tuple(one for one in commands if one.area not in PLACES and one.area != "page")
+
+
+def place_of(commands: Iterable[Command], place: Place) -> tuple[Command, ...]:
+    """Return those of the commands that work on a screen beside Home, its own first."""
+    works = [one for one in commands if one.area in GENERAL or one.area in {place, "page"}]
+    return tuple(sorted(works, key=lambda one: one.area in GENERAL))
 
 
 def _with_key(command: Command, keys: str) -> Command:

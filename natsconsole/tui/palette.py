@@ -9,8 +9,17 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from natsconsole.tui.commands import commands_of
 from natsconsole.tui.keymap import Command
+from natsconsole.tui.page.screen import Page
 
-LEFT_OUT = ("rows", "app.palette", "leave.interrupt", "pane.next", "pane.previous", "home.back")
+LEFT_OUT = (
+    "rows",
+    "app.palette",
+    "leave.interrupt",
+    "pane.next",
+    "pane.previous",
+    "home.back",
+    "page.back",
+)
 
 
 class ConsoleCommands(Provider):
@@ -37,7 +46,8 @@ class ConsoleCommands(Provider):
                 )
 
     def _offered(self) -> Iterable[Command]:
-        commands = commands_of(self.app)
+        place = self.screen.PLACE if isinstance(self.screen, Page) else None
+        commands = commands_of(self.app, place)
         return (one for one in commands if one.id not in LEFT_OUT and one.area not in LEFT_OUT)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from natsconsole.demo.headless import spread_crashes
-from natsconsole.demo.pipeline import PARTITIONS, STREAM, DemoPipeline, DemoPlan
+from natsconsole.demo.pipeline import PARTITIONS, SECOND, STREAM, DemoPipeline, DemoPlan
 from natsconsole.demo.problems import DemoError
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.log_stream import LogStream, create_log_stream
@@ -91,6 +91,23 @@ async def test_what_is_missing_is_named_when_nothing_moves(tmp_path: Path) -> No
     ((host, count),) = backlog.missing
     assert host == "db-01"
     assert str(backlog) == f"db-01 lacks {count:,} bytes"
+
+
+async def test_a_second_receiver_shares_the_work_and_the_first_stays_down(tmp_path: Path) -> None:
+    async with a_demo(tmp_path) as demo:
+        await demo.stop_second_receiver()
+        await demo.start_second_receiver()
+        second = demo.pid_of(SECOND)
+        await demo.start_second_receiver()
+        assert demo.pid_of(SECOND) == second is not None
+        await demo.kill_receiver()
+        await until(lambda: demo.pid_of("receiver") is None, within=5)
+        await until(lambda: lines_received(demo) > 0, within=20)
+        assert demo.pid_of("receiver") is None
+        await demo.revive_receiver()
+        assert demo.pid_of("receiver") is not None
+        await demo.stop_second_receiver()
+        assert demo.pid_of(SECOND) is None
 
 
 async def test_a_demo_that_cannot_begin_leaves_no_process(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from natsconsole.domain.alerts import Alert, alerts
-from natsconsole.domain.receivers import PartitionStatus
+from natsconsole.domain.receivers import AnswerRule, PartitionStatus
 from natsconsole.domain.snapshots import ConsumerTotals, HomeSnapshot, HostRow, Link
 from screenshots.demo_data import LINK, NOW, pipeline, receiver
 from tests.support.fake_gateway import with_receivers
@@ -31,6 +31,11 @@ def test_a_lost_connection_comes_before_everything() -> None:
     [
         ({"answer": "nak"}, "critical", "not written"),
         ({"answer": "withhold"}, "critical", "comes again after 10 s; at 400 unacked"),
+        (
+            {"answer": "term", "rule": AnswerRule(answer="term", hosts="web-*")},
+            "critical",
+            "given up for good and not written: it goes to quarantine",
+        ),
         ({"ack_policy": "none"}, "critical", "is lost"),
         ({"max_deliver": 5}, "critical", "max deliver 5"),
         ({"state": "paused"}, "warning", "is paused"),

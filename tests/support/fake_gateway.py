@@ -12,8 +12,21 @@ from dataclasses import replace
 
 import msgspec
 
+from natsconsole.domain.advisories import EventsSeen
 from natsconsole.domain.lines import HostMarks, LogLine
-from natsconsole.domain.receivers import AckPolicy, Answer, Fault, ReceiverState, ReceiverStatus
+from natsconsole.domain.messages import InFlight, InFlightMessage, OpenedMessage, StreamMessage
+from natsconsole.domain.receivers import (
+    SAFE_ANSWERS,
+    AckPolicy,
+    Answer,
+    AnswerRule,
+    Fault,
+    HostStatus,
+    MessageRequest,
+    ReceiverState,
+    ReceiverStatus,
+    SettingsRequest,
+)
 from natsconsole.domain.snapshots import EMPTY_HOME, HomeSnapshot, Link
 from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
 
@@ -46,6 +59,16 @@ class FakeGateway:
         self.asked: list[tuple[str, ...]] = []
         """The changes that were asked for."""
         self.looks = 0
+        self.flying: list[InFlightMessage] = []
+        """The messages in flight."""
+        self.flying_read_at: float | None = None
+        """When they were read, where it is not the time of the look."""
+        self.stored: dict[int, StreamMessage] = {}
+        """Messages of the stream, by sequence."""
+        self.known: dict[str, HostStatus] = {}
+        """What receivers know of hosts."""
+        self.seen = EventsSeen()
+        """The advisories."""
         self.pages = 0
         """How often older lines were asked for."""
         self.page_gate: asyncio.Event | None = None
@@ -89,7 +112,8 @@ class FakeGateway:
 
     async def set_answer(self, receiver: str, answer: Answer) -> ReceiverStatus:
         self._need_lab(receiver)
-        return await self._change(receiver, "answer", answer, answer=answer)
+        rule = AnswerRule(answer=answer)
+        return await self._change(receiver, "answer", answer, answer=answer, rule=rule)
 
     async def set_fault(self, receiver: str, fault: Fault) -> ReceiverStatus:
         self._need_lab(receiver)
@@ -101,6 +125,78 @@ class FakeGateway:
 
     async def resume(self, receiver: str) -> ReceiverStatus:
         return await self._change(receiver, "resume", state="running")
+
+    async def set_rule(self, receiver: str, rule: AnswerRule) -> ReceiverStatus:
+        if rule.answer not in SAFE_ANSWERS:
+            self._need_lab(receiver)
+        return await self._change(receiver, "answer", rule.answer, answer=rule.answer, rule=rule)
+
+    async def set_settings(self, receiver: str, settings: SettingsRequest) -> ReceiverStatus:
+        asked = {
+            name: value
+            for name, value in msgspec.structs.asdict(settings).items()
+            if value is not None
+        }
+        words = [f"{name}={value}" for name, value in asked.items()]
+        parts = len(self._find(receiver).partitions) or 1
+        if "max_ack_pending" in asked:
+            asked["max_ack_pending"] *= parts
+        return await self._change(receiver, "settings", *words, **asked)
+
+    async def drain(self, receiver: str) -> ReceiverStatus:
+        return await self._change(receiver, "drain", state="draining")
+
+    async def receivers(self) -> Sequence[ReceiverStatus]:
+        await self._pass()
+        return self.home.receivers
+
+    async def host_statuses(self) -> Mapping[str, HostStatus]:
+        self._need_link()
+        return self.known
+
+    async def in_flight(self, hosts: Sequence[str] | None, limit: int) -> InFlight:
+        await self._pass()
+        found = [one for one in self.flying if hosts is None or one.message.host in hosts]
+        return InFlight(
+            total=len(found),
+            messages=tuple(found[:limit]),
+            read_at=self.home.taken if self.flying_read_at is None else self.flying_read_at,
+        )
+
+    async def answer_message(self, receiver: str, request: MessageRequest) -> ReceiverStatus:
+        if request.answer not in {*SAFE_ANSWERS, "in-progress"}:
+            self._need_lab(receiver)
+        words = [request.answer, str(request.sequence)]
+        if request.answer == "nak-delay":
+            words.append(f"{request.delay_seconds:g}")
+        if request.reason:
+            words.append(request.reason)
+        status = await self._change(receiver, "message", *words)
+        if request.answer in {"ack", "double-ack", "term"}:
+            self.flying = [one for one in self.flying if one.sequence != request.sequence]
+        return status
+
+    async def message(self, sequence: int) -> StreamMessage | None:
+        self._need_link()
+        return self.stored.get(sequence)
+
+    async def open_message(self, sequence: int) -> OpenedMessage | None:
+        await self._pass()
+        message = self.stored.get(sequence)
+        if message is None:
+            return None
+        return OpenedMessage(
+            message=message,
+            in_flight=next((one for one in self.flying if one.sequence == sequence), None),
+            host=self.known.get(message.host),
+            marks=self.marks_of.get(message.host, HostMarks()),
+        )
+
+    async def listen(self) -> None:
+        self._need_link()
+
+    def events(self) -> EventsSeen:
+        return self.seen
 
     async def _pass(self) -> None:
         if self.gate is not None:
@@ -140,11 +236,25 @@ class FakeDemo:
 
     def __init__(self, on_crash: Callable[[], None] = lambda: None) -> None:
         self.receiver_restarts = 0
+        self.asked: list[str] = []
         self._on_crash = on_crash
 
     async def crash_receiver(self) -> None:
         self.receiver_restarts += 1
+        self.asked.append("crash")
         self._on_crash()
+
+    async def start_second_receiver(self) -> None:
+        self.asked.append("start second")
+
+    async def stop_second_receiver(self) -> None:
+        self.asked.append("stop second")
+
+    async def kill_receiver(self) -> None:
+        self.asked.append("kill")
+
+    async def revive_receiver(self) -> None:
+        self.asked.append("revive")
 
 
 def with_receivers(home: HomeSnapshot, *receivers: ReceiverStatus) -> HomeSnapshot:

@@ -4,9 +4,51 @@ from collections import Counter
 import pytest
 
 from natsconsole.tui.app import ConsoleApp
+from natsconsole.tui.events.screen import EventsScreen
 from natsconsole.tui.home.screen import HomeScreen
-from natsconsole.tui.keymap import COMMANDS, ELSEWHERE, KeymapError, with_keys, written
+from natsconsole.tui.keymap import (
+    ALL_COMMANDS,
+    COMMANDS,
+    ELSEWHERE,
+    PAGE_COMMANDS,
+    PLACES,
+    KeymapError,
+    Place,
+    keys_of,
+    with_keys,
+    written,
+)
+from natsconsole.tui.lab.screen import LabScreen
+from natsconsole.tui.page.screen import Page
+from natsconsole.tui.receiver.screen import ReceiversScreen
+from natsconsole.tui.unacked.message_screen import MessageScreen
+from natsconsole.tui.unacked.screen import UnackedScreen
 from natsconsole.tui.virtual_rows import VirtualRows
+
+PAGES: dict[Place, type[Page]] = {
+    "receivers": ReceiversScreen,
+    "unacked": UnackedScreen,
+    "message": MessageScreen,
+    "events": EventsScreen,
+    "lab": LabScreen,
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_page_has_an_action_for_each_key_and_no_key_twice(place: Place) -> None:
+    commands = keys_of(place)
+    general = [one for one in COMMANDS if one.area in {"rows", "go", "app", "leave"}]
+    keys = Counter(key for one in (*commands, *general) for key in one.key.split(","))
+    assert [key for key, number in keys.items() if number > 1] == []
+    for command in commands:
+        name = command.action.partition("(")[0]
+        assert hasattr(PAGES[place], f"action_{name}"), command.id
+    assert PAGES[place].SENTENCES
+
+
+def test_ids_of_pages_are_unique_too() -> None:
+    ids = [one.id for one in (*COMMANDS, *PAGE_COMMANDS)]
+    assert len(set(ids)) == len(ids)
 
 
 def test_ids_are_unique() -> None:
@@ -23,7 +65,7 @@ def test_no_key_means_two_things_in_one_place(elsewhere: str) -> None:
 def test_every_action_exists() -> None:
     owners = {"app": ConsoleApp, "screen": HomeScreen, "": VirtualRows}
     for command in COMMANDS:
-        place, _, name = command.action.rpartition(".")
+        place, _, name = command.action.partition("(")[0].rpartition(".")
         assert hasattr(owners[place], f"action_{name}"), command.id
 
 
@@ -52,8 +94,8 @@ def test_a_key_is_written_as_it_is_typed() -> None:
 
 
 def test_what_is_printed_as_default_can_be_read_again() -> None:
-    keys = {command.id: written(command.key) for command in COMMANDS}
-    assert [one.key for one in with_keys(keys)] == [one.key for one in COMMANDS]
+    keys = {command.id: written(command.key) for command in ALL_COMMANDS}
+    assert [one.key for one in with_keys(keys)] == [one.key for one in ALL_COMMANDS]
 
 
 def test_two_keys_may_be_swapped() -> None:
@@ -77,6 +119,8 @@ def test_two_keys_may_be_swapped() -> None:
         ({"receiver.policy": ""}, "receiver.policy", "no key ''"),
         ({"receiver.policy": "q"}, "receiver.policy", "q already means leave.quit"),
         ({"hosts.sort": "w"}, "hosts.sort", "w already means pane.wrap"),
+        ({"unacked.sort": "u"}, "unacked.sort", "u already means go.unacked"),
+        ({"go.events": "a"}, "go.events", "a already means receiver.policy"),
         ({"lines.copy": "pageup"}, "lines.copy", "PgUp already means rows.page_up"),
     ],
 )

@@ -67,6 +67,13 @@ def test_what_every_key_leads_to_is_no_sequence_either() -> None:
     expect_only_allowed(sent)
 
 
+def test_no_other_screen_sends_a_sequence_either() -> None:
+    sent = output_of(b"u", b"\r", b"e", b"R", b"L")
+    for seen in (b"UNACKED", b"HEADERS", b"EVENTS", b"RECEIVERS", b"ACK LAB"):
+        assert seen in sent
+    expect_only_allowed(sent)
+
+
 def test_a_copy_is_one_clipboard_sequence_with_nothing_to_act_upon() -> None:
     sent = output_of(b"\t", b"c")
     copies = re.findall(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07", sent)

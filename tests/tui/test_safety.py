@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from natsconsole.domain.advisories import Advisory, EventsSeen
 from natsconsole.domain.lines import HostMarks, LogLine
+from natsconsole.domain.messages import InFlightMessage, StreamMessage
+from natsconsole.domain.receivers import AnswerRule, HostStatus, PartitionStatus, UnackedMessage
 from natsconsole.domain.snapshots import HomeSnapshot, HostRow, Link
 from natsconsole.domain.terminal_text import visible
 from natsconsole.gateway.interface import GatewayError
@@ -34,24 +37,32 @@ HOSTILE = {
 }
 
 TOGETHER = {
-    "markup": HOSTILE["closing tag"] + HOSTILE["click tag"] + HOSTILE["style tag"],
-    "sequences": HOSTILE["clear"] + HOSTILE["title"] + HOSTILE["clipboard"],
-    "controls": HOSTILE["nul"] + HOSTILE["c1 csi"] + HOSTILE["line ends"],
-    "invisible": HOSTILE["right to left"] + HOSTILE["zero width"],
-    "surrogate": HOSTILE["surrogate"],
+    "each": "\x1b[2J\x1b]0;o\x1b\\\x9b1m\0\x08\r\n\u2028\u202e\u200b\ufeff\udcff",
+    "markup": HOSTILE["closing tag"] + HOSTILE["click tag"],
     "a megabyte": HOSTILE["a megabyte"],
-    "wide": HOSTILE["wide"],
-    "combining": HOSTILE["combining"],
+    "wide": HOSTILE["wide"] + HOSTILE["combining"],
 }
-"""The same, short ones side by side in one line: a whole console is started for each."""
+"""The same, so short that a narrow column shows them: a whole console is started for each."""
 
 
 def hostile_gateway(text: str) -> FakeGateway:
     """A gateway in which every text is this one."""
     row = HostRow(host=text, partition=text, state="held", lines_per_second=3, lag_seconds=9)
     line = LogLine(sequence=7, index=0, time=NOW, text=text)
-    status = receiver(name=text, reason=text, state="held", held_since=NOW, directory=text)
-    return FakeGateway(
+    status = receiver(
+        name=text,
+        reason=text,
+        state="held",
+        held_since=NOW,
+        directory=text,
+        group=text,
+        version=text,
+        alarms=(text,),
+        members=(text, "another" + text),
+        rule=AnswerRule(answer="term", reason=text, hosts=text),
+        partitions=(PartitionStatus(partition=0, state="elsewhere", owner=text, reason=text),),
+    )
+    gateway = FakeGateway(
         HomeSnapshot(
             taken=NOW, stream=text, hosts=(row,), hosts_total=1, receivers=(status,), problem=text
         ),
@@ -59,6 +70,24 @@ def hostile_gateway(text: str) -> FakeGateway:
         lines={text: [line]},
         marks={text: HostMarks(delivered=7)},
     )
+    message = UnackedMessage(
+        sequence=7, host=text, partition=0, deliveries=2, age=1, remaining=4, written=True
+    )
+    gateway.flying = [InFlightMessage(receiver=text, message=message)]
+    payload = text.encode("utf-8", "surrogatepass")
+    gateway.stored = {
+        7: StreamMessage(
+            sequence=7, subject=text, host=text, time=NOW, headers=((text, text),), payload=payload
+        )
+    }
+    gateway.known = {text: HostStatus(host=text, partition=0, delivered=7, written=7, reason=text)}
+    event = Advisory(
+        id=text, kind="terminated", time=text, stream=text, consumer=text, sequence=7, sentence=text
+    )
+    gateway.seen = EventsSeen(
+        events=(event,), counts=(("terminated", 1),), history=text, revision=1
+    )
+    return gateway
 
 
 def unsafe(text: str) -> list[str]:
@@ -85,6 +114,37 @@ async def test_no_text_acts_on_terminal_or_screen(text: str) -> None:
         assert unsafe(it.text) == []
         await it.press("escape", "question_mark")
         assert unsafe(it.text) == []
+        assert it.app.is_running
+
+
+PAGES = {
+    "unacked": ["u"],
+    "message": ["u", "enter"],
+    "bytes": ["u", "enter", "x"],
+    "typing": ["u", "T"],
+    "answer": ["u", "a"],
+    "events": ["e"],
+    "receivers": ["R"],
+    "reason": ["R", "down", "down", "enter", "enter"],
+    "change": ["R", "right", "enter"],
+    "drain": ["R", "D"],
+    "lab": ["L", "3"],
+}
+
+
+@pytest.mark.parametrize("text", TOGETHER.values(), ids=TOGETHER)
+async def test_no_text_acts_on_any_other_screen(text: str) -> None:
+    gateway = hostile_gateway(text)
+    gateway.refusal = GatewayError(text)
+    async with console(gateway, waits=False) as it:
+        await it.shows("HOSTS 1")
+        for name, keys in PAGES.items():
+            await it.press(*keys)
+            await it.pilot.pause(0.06)  # what the screen asked for is answered
+            assert unsafe(it.text) == [], name
+            assert len(it.app.screen_stack) > 1, name
+            while len(it.app.screen_stack) > 1:
+                await it.press("escape")
         assert it.app.is_running
 
 

@@ -105,7 +105,7 @@ class AlertsScreen(ModalScreen[None]):
     CSS_PATH = "screen.tcss"
     BINDINGS = [
         Binding("escape,exclamation_mark,enter", "dismiss", "back"),
-        *bindings("leave"),
+        *bindings("go", "leave"),
     ]
 
     def __init__(self, alerts: tuple[OpenAlert, ...], now: float) -> None:

@@ -1,0 +1,1 @@
+"""JetStream's advisories, joined to consumer, host and message."""

@@ -1,0 +1,1 @@
+"""The ack lab: guided scenes, each with a way back."""

@@ -1,0 +1,1 @@
+"""What every screen beside Home is made of: frame, key line, help, rows with a cursor."""

@@ -1,0 +1,1 @@
+"""All receivers, and every choice that can be made for one."""

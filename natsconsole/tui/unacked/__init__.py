@@ -1,0 +1,1 @@
+"""Every message in flight, and one message opened."""

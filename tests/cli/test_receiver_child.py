@@ -1,0 +1,67 @@
+"""Receivers that a console has started: real processes on a real server."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from natsconsole.cli.receiver_child import ReceiverChildren
+from natsconsole.gateway.interface import GatewayError
+from natsconsole.gateway.live_gateway import LiveGateway
+from shipper.connection import Connection, ConnectionOptions
+from tests.support.nats_server import NatsServer
+from tests.support.pipeline import make_stream
+from tests.support.processes import processes_with
+from tests.support.waiting import until
+
+
+def children(server: NatsServer) -> ReceiverChildren:
+    return ReceiverChildren(ConnectionOptions(servers=(server.url,)), "LOGS")
+
+
+@pytest.mark.parametrize("stays", [False, True])
+async def test_a_receiver_ends_with_the_console_or_stays(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path, *, stays: bool
+) -> None:
+    await make_stream(connection)
+    gateway = LiveGateway(connection, "LOGS")
+    started = children(nats_server)
+    said = await started.start_receiver(str(tmp_path / "out"), "receiver-7", stays=stays)
+    assert ("stays when this console ends" in said) == stays
+    try:
+
+        async def runs() -> bool:
+            await gateway.look()
+            return [one.name for one in await gateway.receivers()] == ["receiver-7"]
+
+        await until(runs, within=10)
+        await started.close()
+        left = processes_with(str(tmp_path / "out"), "receive")
+        assert bool(left) == stays
+    finally:
+        for pid in processes_with(str(tmp_path / "out"), "receive"):
+            os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_receiver_that_ends_at_once_tells_why(
+    nats_server: NatsServer, tmp_path: Path
+) -> None:
+    started = children(nats_server)
+    with pytest.raises(GatewayError, match=r"receiver-1 ended at once: .*LOGS"):
+        await started.start_receiver(str(tmp_path / "out"), "receiver-1", stays=False)
+    await started.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "directory", "words"),
+    [("a b", "out", "use 1 to 32"), ("receiver-1", "file/out", "not a directory")],
+)
+async def test_what_cannot_be_started_is_explained(
+    nats_server: NatsServer, tmp_path: Path, name: str, directory: str, words: str
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GatewayError, match=words):
+        await children(nats_server).start_receiver(str(tmp_path / directory), name, stays=False)
