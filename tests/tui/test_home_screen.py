@@ -83,6 +83,16 @@ async def test_a_change_under_way_is_shown_and_the_next_one_waits() -> None:
         assert it.gateway.asked == [("policy", "all")]
 
 
+async def test_the_same_key_pressed_twice_goes_two_steps() -> None:
+    async with console(flowing()) as it:
+        it.gateway.gate = asyncio.Event()
+        await it.press("r", "r")
+        await it.shows("answer ack → nak …")
+        it.gateway.gate.set()
+        await it.shows("answer [withhold]")
+        assert it.gateway.asked == [("answer", "nak"), ("answer", "withhold")]
+
+
 async def test_keys_go_round_all_choices() -> None:
     async with console(flowing()) as it:
         for policy in ("all", "none", "explicit"):

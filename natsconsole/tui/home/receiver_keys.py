@@ -26,6 +26,9 @@ CHANGES: dict[str, ChangeName] = {
 }
 """What each command changes."""
 
+_PRESSES_KEPT = 3
+"""A key that is held down must not go on for long after it is let go."""
+
 
 class ReceiverKeys(Screen[None]):
     """A screen that shows a receiver, and whose keys change it."""
@@ -43,6 +46,8 @@ class ReceiverKeys(Screen[None]):
         self._demo = demo
         self._feed = Feed(gateway, self.post_message)
         self._workers: dict[str, Worker[None]] = {}
+        self._pressed_again: list[ChangeName] = []
+        """Presses of the key whose change is under way: "twice" is a step on from its outcome."""
         self.set_reactive(ReceiverKeys.link, gateway.link)
 
     def say(self, sentence: str, *, is_refusal: bool = False) -> None:
@@ -87,8 +92,14 @@ class ReceiverKeys(Screen[None]):
         change = change_of(name, receiver)
         if self.ask("change", partial(self._feed.change, change)):
             self.change = change
+        elif self._may_wait(name):
+            self._pressed_again.append(name)
         else:
             self.say("one at a time: the last change is still under way", is_refusal=True)
+
+    def _may_wait(self, name: ChangeName) -> bool:
+        is_same = self.change is not None and self.change.name == name
+        return is_same and len(self._pressed_again) < _PRESSES_KEPT
 
     @on(Changed)
     def confirm(self, event: Changed) -> None:
@@ -103,12 +114,15 @@ class ReceiverKeys(Screen[None]):
             ),
         )
         self.say(confirmation(event.change, event.status))
+        if self._pressed_again:
+            self._change(self._pressed_again.pop())
 
     @on(ChangeFailed)
     def explain(self, event: ChangeFailed) -> None:
         """Say why nothing changed."""
         event.stop()
         self.change = None
+        self._pressed_again.clear()
         self.say(f"{event.change.describe()}: {event.reason}", is_refusal=True)
 
     def action_cycle_policy(self) -> None:
