@@ -31,6 +31,7 @@ class DiskThread:
     def __init__(self, committer: Committer) -> None:
         self._committer = committer
         self._work: queue.SimpleQueue[_Commit | _Call | None] = queue.SimpleQueue()
+        self._gathered: list[_Commit] = []
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
         self._thread.start()
@@ -38,19 +39,29 @@ class DiskThread:
     async def commit(self, batch: Batch) -> Outcome:
         """Write, sync and record a batch."""
         done: asyncio.Future[Outcome] = self._loop.create_future()
-        self._work.put(_Commit(batch, done))
+        self._gathered.append(_Commit(batch, done))
+        if len(self._gathered) == 1:
+            # Those whose last commit has just ended come one after the other: they share the next.
+            self._loop.call_soon(self._hand_over)
         return await done
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run a function in the disk thread, between two commits."""
         done: asyncio.Future[T] = self._loop.create_future()
+        self._hand_over()
         self._work.put(_Call(function, done))
         return await done
 
     async def close(self) -> None:
         """Finish what was asked for, then end the thread."""
+        self._hand_over()
         self._work.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _hand_over(self) -> None:
+        for item in self._gathered:
+            self._work.put(item)
+        self._gathered.clear()
 
     def _run(self) -> None:
         while True:

@@ -62,6 +62,8 @@ class Pull:
         self._inbox = connection.new_inbox()
         self._subscription: Subscription | None = None
         self._pin = ""
+        self._headers_without_range = b""
+        """As the last message without a range had them: mostly the pin, the same in all."""
         self._expected = 0
         self._last_consumer_sequence = after
         self._heard = time.monotonic()
@@ -175,7 +177,11 @@ class Pull:
         self.delivered += 1
         if not self._pin:
             self._pin = fields_of(headers).get("Nats-Pin-Id", "")
-        source = source_range(headers) if headers else None
+        source = None
+        if headers and headers != self._headers_without_range:
+            source = source_range(headers)
+            if source is None:
+                self._headers_without_range = headers
         hosts = self._hosts if source is None else self._hosts_with_range
         host = hosts.get(subject) or self._learn_host(hosts, subject, source)
         delivery = Delivery(
