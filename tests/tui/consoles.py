@@ -64,8 +64,15 @@ class Console:
         for key in keys:
             name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
             self.app.post_message(events.Key(name, _character_of(name)))
-            for _ in range(2):  # the app hands it on, then what it is for acts
-                await self.pilot.pause(0)
+            await self.is_handled()
+
+    async def is_handled(self) -> None:
+        """Wait until no message is on its way, for three rounds: one may call forth another."""
+        quiet = 0
+        while quiet < 3:
+            await self.pilot.pause(0)
+            pumps = [self.app, *self.app.screen.walk_children(with_self=True)]
+            quiet = 0 if any(pump.message_queue_size for pump in pumps) else quiet + 1
 
     async def shows(self, words: str) -> None:
         """Wait until these words are on the screen."""

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from natsconsole.domain.lines import HostMarks, LogLine
+from natsconsole.domain.shippers import ShipperPulse, ShippersSeen
 from natsconsole.domain.snapshots import EMPTY_HOME, Link
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.tui.settings import Settings
@@ -439,3 +440,30 @@ async def test_a_click_on_a_key_is_as_good_as_the_key() -> None:
     async with console(flowing()) as it:
         await it.pilot.click("#keys", offset=(3, 0))
         await until(it.pilot, lambda: it.gateway.asked == [("policy", "all")])
+
+
+async def test_the_red_button_takes_a_typed_order_and_says_what_holds() -> None:
+    async with console(flowing(), size=(200, 60)) as it:
+        await it.press("B")
+        await it.shows("RED BUTTON")
+        await it.shows("type pause all")
+        await it.press("enter")
+        await it.shows("is no order: type pause or resume")
+        assert it.gateway.asked == []
+        await it.press(*"pause web-01 swap", "enter")
+        await it.shows("✓ the shipper of web-01: paused")
+        assert it.gateway.asked == [("button", "pause", "web-01", "swap")]
+        home = it.gateway.home
+        pulse = ShipperPulse(machine="box1", is_paused=True, backlog_bytes=3_200_000)
+        rows = (replace(home.hosts[0], state="paused", shipper=pulse), *home.hosts[1:])
+        seen = ShippersSeen(alive=1, hosts=1, paused_hosts=1, backlog_bytes=3_200_000)
+        it.gateway.home = replace(home, hosts=rows, shippers=seen)
+        await it.shows("HOSTS 96  ‖ 3.2 MB in files")
+        row = next(line for line in it.text.splitlines() if "3.2MB" in line)
+        assert "‖" in row
+        assert "web-01" in row
+        it.home.alert_line.notice = None
+        await it.shows("the red button pauses web-01")
+        it.gateway.read_only = True
+        await it.press("B")
+        await it.shows("✗ read-only")

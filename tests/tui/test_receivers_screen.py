@@ -282,9 +282,9 @@ async def start(it: Console, directory: str, answer: str) -> Starter:
     await it.press("plus")
     page.input.value = directory
     await it.press("enter")
-    await until(it.pilot, lambda: page.input.placeholder == "its name" or not directory)
+    await until(it.pilot, lambda: page.notice.question == "its name" or not directory)
     await it.press("enter")
-    await until(it.pilot, lambda: page.input.placeholder.startswith("when this console ends"))
+    await until(it.pilot, lambda: page.notice.question.startswith("when this console ends"))
     page.input.value = answer
     await it.press("enter")
     return starter
