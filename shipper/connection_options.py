@@ -190,6 +190,24 @@ class ConnectionOptions:
         """The servers as ``host:port,...``, never with user information."""
         return ",".join(server.address for server in self.parsed_servers)
 
+    @property
+    def login(self) -> str:
+        """What the login is, in words and without secrets; empty where there is none."""
+        if self.creds is not None:
+            return f"the file {str(self.creds)!r}"
+        if self.nkey is not None:
+            return f"the nkey in {str(self.nkey)!r}"
+        if self.user_jwt is not None:
+            return "a JWT"
+        if self.user is not None:
+            return f"user {self.user!r}"
+        if self.token is not None:
+            return "a token"
+        (user, password), *_ = ((one.user, one.password) for one in self.parsed_servers)
+        if user is None:
+            return ""
+        return "the token in its URL" if password is None else f"user {user!r}"
+
     def __repr__(self) -> str:
         """Show no secret, also none from a URL."""
         return f"ConnectionOptions(address={self.address!r}, name={self.name!r})"

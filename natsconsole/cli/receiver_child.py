@@ -31,6 +31,11 @@ class ReceiverChildren:
         self._lifeline = Lifeline()
         self._ending: list[Process] = []
 
+    def belong_to(self, options: ConnectionOptions, stream: str) -> None:
+        """Start later ones with these options for this stream; those that run stay as they are."""
+        self._options = options
+        self._stream = stream
+
     async def start_receiver(self, directory: str, name: str, *, stays: bool) -> str:
         """Start a receiver; return in one line what was started and when it ends.
 

@@ -42,3 +42,11 @@ class Context:
     problem: str = ""
     """Why it cannot be used, in one line; empty where it can."""
     settings: ContextSettings = field(default=ContextSettings())
+
+    @property
+    def is_production(self) -> bool:
+        """Whether a mistake here is an incident."""
+        return self.settings.production
+
+
+NO_CONTEXT = Context(name="")

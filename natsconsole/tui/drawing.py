@@ -37,6 +37,12 @@ Ink = Literal[
     "spark",
     "calm",
     "cursor",
+    "context-red",
+    "context-yellow",
+    "context-green",
+    "context-blue",
+    "context-magenta",
+    "context-cyan",
 ]
 INKS: tuple[Ink, ...] = get_args(Ink)
 ELLIPSIS = "…"
