@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
+from functools import cache
 
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.receivers import PartitionStatus, ReceiverStatus, UnackedMessage
@@ -183,8 +184,9 @@ def marks_of(
     return HostMarks(delivered=delivered, ack_floor=floor, unacked=messages, read_at=NOW)
 
 
+@cache
 def pipeline() -> Pipeline:
-    """Return a fleet that flows."""
+    """Return a fleet that flows: the same for every picture."""
     rows = hosts()
     home = HomeSnapshot(
         taken=NOW - 0.4,

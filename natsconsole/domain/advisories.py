@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -51,6 +51,10 @@ class Advisory:
     """Stream sequence of the message it is about, 0 where it is about none."""
     sentence: str = ""
     """What happened, in plain words."""
+    times: int = 1
+    """How many events are told as this one."""
+    first_time: str = ""
+    """When the oldest of several was."""
 
 
 class _Body(msgspec.Struct):
@@ -121,6 +125,31 @@ def _of_message(name: str, body: _Body) -> str:
         case "MSG_NAKED":
             return f"refused (nak) at delivery {body.deliveries}: it comes again"
     return name.lower().replace("_", " ")
+
+
+def folded(events: Iterable[Advisory]) -> list[Advisory]:
+    """Tell pin after pin of one consumer as one event; all are newest first.
+
+    A consumer whose pin goes to and fro, as when its client has no room for more messages, would
+    push everything else off the page. The one has the newest's time and the oldest's id: it moves
+    up with each new pin, and is still the same.
+    """
+    shown: list[Advisory] = []
+    open_at: dict[str, int] = {}
+    for event in events:
+        place = open_at.get(event.consumer)
+        if event.kind != "pinned":
+            open_at.pop(event.consumer, None)
+        elif place is not None:
+            newest = shown[place]
+            shown[place] = replace(
+                newest, id=event.id, times=newest.times + 1, first_time=event.time
+            )
+            continue
+        else:
+            open_at[event.consumer] = len(shown)
+        shown.append(event)
+    return shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,6 +149,19 @@ class _GetReply(msgspec.Struct):
     message: _Stored = _Stored()
 
 
+class _Raw(msgspec.Struct, frozen=True):
+    subject: str
+    seq: int
+    time: str = ""
+    hdrs: bytes = b""
+    data: bytes = b""
+
+
+class _LeadersReply(msgspec.Struct, frozen=True):
+    message: _Raw | None = None
+    error: _Error | None = None
+
+
 class _PurgeReply(msgspec.Struct):
     purged: int = 0
 
@@ -240,13 +253,35 @@ class JetStream:
         return stored_message(reply.headers, reply.data)
 
     async def message_at(self, stream: str, sequence: int) -> StoredMessage | None:
-        """Return the message with this stream sequence, by direct get; None where it is gone."""
-        reply = await self._connection.request(
-            f"{API_PREFIX}.DIRECT.GET.{stream}",
-            msgspec.json.encode({"seq": sequence}),
-            timeout=self._timeout,
-        )
+        """Return the message with this stream sequence; None where it is gone.
+
+        By direct get, or from the leader of a stream that does not allow it.
+        """
+        body = {"seq": sequence}
+        try:
+            reply = await self._connection.request(
+                f"{API_PREFIX}.DIRECT.GET.{stream}",
+                msgspec.json.encode(body),
+                timeout=self._timeout,
+            )
+        except NoRespondersError:
+            return await self.leaders_message(stream, body)
         return stored_message(reply.headers, reply.data)
+
+    async def leaders_message(self, stream: str, body: Json) -> StoredMessage | None:
+        """Return one message as the stream's leader has it; None where it has none such.
+
+        ``body`` is what ``STREAM.MSG.GET`` takes. How many follow it is not told: 0.
+        """
+        try:
+            reply = await self._connection.request(
+                f"{API_PREFIX}.STREAM.MSG.GET.{stream}",
+                msgspec.json.encode(body),
+                timeout=self._timeout,
+            )
+        except NoRespondersError as nobody:
+            raise JetStreamOffError from nobody
+        return leaders_answer(reply.data)
 
     async def leader_has_from(self, stream: str, subject: str, sequence: int) -> bool:
         """Whether the stream's leader has a message of a filter at or behind a sequence.
@@ -310,4 +345,28 @@ def stored_message(headers: bytes, payload: bytes) -> StoredMessage | None:
         headers=headers,
         payload=payload,
         pending=int(fields.get("Nats-Num-Pending", "0") or 0),
+    )
+
+
+def leaders_answer(payload: bytes) -> StoredMessage | None:
+    """Read one answer of ``STREAM.MSG.GET``; None where it says that there is no such message.
+
+    Raises:
+        ApiError: the request was refused.
+    """
+    answer = msgspec.json.decode(payload, type=_LeadersReply)
+    error, raw = answer.error, answer.message
+    if error is not None:
+        if error.err_code == NO_MESSAGE_FOUND:
+            return None
+        raise ApiError(error.code, error.err_code, error.description)
+    if raw is None:
+        return None
+    return StoredMessage(
+        subject=raw.subject,
+        sequence=raw.seq,
+        time=raw.time,
+        headers=raw.hdrs,
+        payload=raw.data,
+        pending=0,
     )

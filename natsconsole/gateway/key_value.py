@@ -20,6 +20,7 @@ from natsconsole.gateway.jetstream import (
     Json,
     StoredMessage,
     StreamInfo,
+    leaders_answer,
 )
 from natsconsole.gateway.stored_lines import epoch_seconds
 from natsconsole.gateway.stream_reader import StreamReader
@@ -34,7 +35,6 @@ MAX_READ_BYTES = 16 << 20
 """Bytes after which one reading gives up."""
 
 _STREAM_EXISTS = 10058
-_NO_MESSAGE = 10037
 _WRONG_REVISION = frozenset({10071, 10164})
 _BUCKET = re.compile(r"[A-Za-z0-9_-]+")
 _KEY = re.compile(r"[A-Za-z0-9_=/-]+(\.[A-Za-z0-9_=/-]+)*")
@@ -108,19 +108,6 @@ class _Error(msgspec.Struct):
 
 class _PubAck(msgspec.Struct):
     seq: int = 0
-    error: _Error | None = None
-
-
-class _Raw(msgspec.Struct):
-    subject: str
-    seq: int
-    time: str = ""
-    hdrs: bytes = b""
-    data: bytes = b""
-
-
-class _RawReply(msgspec.Struct):
-    message: _Raw | None = None
     error: _Error | None = None
 
 
@@ -357,25 +344,14 @@ class KeyValue:
             msgspec.json.encode(body),
             timeout=self._timeout,
         )
-        answer = msgspec.json.decode(reply.data, type=_RawReply)
-        error, raw = answer.error, answer.message
-        if error is not None:
-            if error.err_code == _NO_MESSAGE:
-                return None
+        try:
+            message = leaders_answer(reply.data)
+        except ApiError as error:
             if error.err_code == STREAM_NOT_FOUND:
-                raise NoBucketError(self.bucket)
-            raise ApiError(error.code, error.err_code, error.description)
-        if raw is None:
-            return None
+                raise NoBucketError(self.bucket) from None
+            raise
         # The leader does not say how many follow: that some do is what makes a reader go on.
-        return StoredMessage(
-            subject=raw.subject,
-            sequence=raw.seq,
-            time=raw.time,
-            headers=raw.hdrs,
-            payload=raw.data,
-            pending=1,
-        )
+        return message and msgspec.structs.replace(message, pending=1)
 
     async def _page(self, pattern: str, sequence: int) -> list[StoredMessage]:
         try:

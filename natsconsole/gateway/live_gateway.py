@@ -81,7 +81,7 @@ class LiveGateway:
         self._read_only = read_only
         self._silent_after = silent_after
         self._jetstream = JetStream(connection, timeout=2.0)
-        self._reader = StreamReader(connection, self._jetstream, stream)
+        self._reader = StreamReader(connection, self._jetstream, stream, asks_leader=True)
         self._receivers = Receivers(connection, stream)
         self._advisories = Advisories(connection, self._jetstream, stream)
         self._pattern = pattern or HostPattern.ours()
@@ -362,7 +362,7 @@ class LiveGateway:
         chosen = nsmallest(LOOKUPS, waiting, key=attrgetter("looked_up"))
         found = await asyncio.gather(
             *(
-                self._jetstream.message_after(self._stream, memory.subject, mark + 1)
+                self._reader.first_after(memory.subject, mark + 1)
                 for memory, mark in ((one, _mark_of(one, floors)) for one in chosen)
             )
         )

@@ -18,19 +18,37 @@ from natsconsole.gateway.jetstream import (
     StoredMessage,
     stored_message,
 )
-from shipper.connection import Connection, RequestFailedError, Subscription
+from shipper.connection import (
+    Connection,
+    NoRespondersError,
+    RequestFailedError,
+    Subscription,
+)
 
 _TIMEOUT = 3.0
 MAX_BYTES = 1 << 20
 MAX_BATCH = 256
+NOBODY_ANSWERS = 503
+"""What the server says where direct get is not allowed, or nobody leads."""
 KEPT_BYTES = 4 << 20
 """Payload bytes that one reading backwards keeps: memory is bounded whatever a message weighs."""
 
 
 class StreamReader:
-    """Batches of stored messages of one stream."""
+    """Batches of stored messages of one stream.
 
-    def __init__(self, connection: Connection, jetstream: JetStream, stream: str) -> None:
+    ``asks_leader``: read message by message where the stream does not allow direct get.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        jetstream: JetStream,
+        stream: str,
+        *,
+        asks_leader: bool = False,
+    ) -> None:
+        self._asks_leader = asks_leader
         self._connection = connection
         self._jetstream = jetstream
         self._stream = stream
@@ -45,9 +63,27 @@ class StreamReader:
             "batch": batch,
             "max_bytes": max_bytes,
         }
-        return await _Answers(self._connection).ask(
-            f"{API_PREFIX}.DIRECT.GET.{self._stream}", msgspec.json.encode(body)
-        )
+        try:
+            return await _Answers(self._connection).ask(
+                f"{API_PREFIX}.DIRECT.GET.{self._stream}", msgspec.json.encode(body)
+            )
+        except ApiError as error:
+            if error.code != NOBODY_ANSWERS or not self._asks_leader:
+                raise
+        return await self._one_by_one(subject, sequence, min(batch, MAX_BATCH), max_bytes)
+
+    async def first_after(self, subject: str, sequence: int) -> StoredMessage | None:
+        """Return the first message of a filter at or behind a sequence.
+
+        How many follow it is known by direct get only; else 0 is said.
+        """
+        try:
+            return await self._jetstream.message_after(self._stream, subject, sequence)
+        except NoRespondersError:
+            if not self._asks_leader:
+                raise
+        body = {"seq": max(1, sequence), "next_by_subj": subject}
+        return await self._jetstream.leaders_message(self._stream, body)
 
     async def before(
         self, subject: str, sequence: int, count: int, *, first: int = 1
@@ -58,7 +94,12 @@ class StreamReader:
         matching messages follow: the place to begin at is found by growing strides, then halving.
         What is kept of them is at most ``KEPT_BYTES``, or one message.
         """
-        low, number = await self._reach_back(subject, sequence, count, max(1, first))
+        try:
+            low, number = await self._reach_back(subject, sequence, count, max(1, first))
+        except NoRespondersError:
+            if not self._asks_leader:
+                raise
+            return await self._leaders_before(subject, sequence, count, max(1, first))
         found: deque[StoredMessage] = deque()
         kept = 0
         while number > 0 and low < sequence:
@@ -81,11 +122,48 @@ class StreamReader:
         The moment is in seconds since the epoch; None where there is no such message.
         """
         start = datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
-        body = {"start_time": start, "next_by_subj": subject, "batch": 1}
-        found = await _Answers(self._connection).ask(
-            f"{API_PREFIX}.DIRECT.GET.{self._stream}", msgspec.json.encode(body)
-        )
+        body = {"start_time": start, "next_by_subj": subject}
+        try:
+            found = await _Answers(self._connection).ask(
+                f"{API_PREFIX}.DIRECT.GET.{self._stream}", msgspec.json.encode(body | {"batch": 1})
+            )
+        except ApiError as error:
+            if error.code != NOBODY_ANSWERS or not self._asks_leader:
+                raise
+            one = await self._jetstream.leaders_message(self._stream, body)
+            return one.sequence if one else None
         return found[0].sequence if found else None
+
+    async def _one_by_one(
+        self, subject: str, sequence: int, batch: int, max_bytes: int
+    ) -> list[StoredMessage]:
+        found: list[StoredMessage] = []
+        while len(found) < batch and max_bytes > 0:
+            body = {"seq": max(1, sequence), "next_by_subj": subject}
+            message = await self._jetstream.leaders_message(self._stream, body)
+            if message is None:
+                break
+            found.append(message)
+            sequence = message.sequence + 1
+            max_bytes -= len(message.payload)
+        return found
+
+    async def _leaders_before(
+        self, subject: str, sequence: int, count: int, first: int
+    ) -> list[StoredMessage]:
+        """Read backwards without knowing how many match: stretch by stretch, each from its end."""
+        found: deque[StoredMessage] = deque()
+        end, stride = sequence, 4 * count
+        while end > first and len(found) < count:
+            start = max(first, end - stride)
+            stretch: deque[StoredMessage] = deque(maxlen=count - len(found))
+            while start < end:
+                page = await self._one_by_one(subject, start, count, MAX_BYTES)
+                stretch.extend(one for one in page if one.sequence < end)
+                start = page[-1].sequence + 1 if page else end
+            found.extendleft(reversed(stretch))
+            end, stride = max(first, end - stride), 4 * stride
+        return list(found)
 
     async def _reach_back(
         self, subject: str, sequence: int, count: int, first: int

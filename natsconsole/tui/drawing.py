@@ -7,17 +7,19 @@ widget that is drawn anew sends only the cells that differ: over SSH a quiet scr
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, get_args
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region, Size
+from textual.reactive import var
 from textual.strip import Strip
 from textual.widget import Widget
 
 from natsconsole.domain.terminal_text import visible
+from natsconsole.tui.inks import palette
 
 Ink = Literal[
     "plain",
@@ -44,7 +46,6 @@ Ink = Literal[
     "context-magenta",
     "context-cyan",
 ]
-INKS: tuple[Ink, ...] = get_args(Ink)
 ELLIPSIS = "…"
 LONGEST = 1_000
 """Characters of a text that are looked at: more than any screen is wide."""
@@ -138,12 +139,23 @@ class Drawn(Widget):
     Its hooks raise instead of being abstract: Textual's metaclass leaves no room for ABCMeta's.
     """
 
-    COMPONENT_CLASSES = {f"ink--{ink}" for ink in INKS}
+    is_stale: var[bool] = var(False)
+    """Whether what it shows may no longer be true."""
+    is_focused: var[bool] = var(False)
+    """Whether it is the title of what the keys act on."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._shown: dict[int, Strip] = {}
         self._shown_size = Size()
+        self._base: Style | None = None
+
+    @property
+    def base(self) -> Style:
+        """How this widget's cells are where nothing is put; worked out once a repaint."""
+        if self._base is None:
+            self._base = self.rich_style
+        return self._base
 
     def draw(self, y: int) -> Strip:
         """Return the line at this place on the widget. Each widget draws its own."""
@@ -151,15 +163,18 @@ class Drawn(Widget):
 
     def line(self) -> Line:
         """Return an empty line in this widget's colours."""
-        return Line(self.ink)
+        return Line(self._palette().__getitem__)
 
     def ink(self, name: Ink) -> Style:
-        """Return how the stylesheet wants text of this kind."""
-        return self.get_component_rich_style(f"ink--{name}", partial=True)
+        """Return how text of this kind looks."""
+        return self._palette()[name]
+
+    def _palette(self) -> Mapping[str, Style]:
+        return palette(self.app, is_stale=self.is_stale, is_focused=self.is_focused)
 
     def finish(self, line: Line) -> Strip:
         """Return the line at the widget's width."""
-        return line.strip(self.size.width, self.rich_style)
+        return line.strip(self.size.width, self.base)
 
     def render_line(self, y: int) -> Strip:
         """Return the line as it was at the last repaint.
@@ -178,6 +193,7 @@ class Drawn(Widget):
         if not self.is_mounted or not self.size:
             return False
         self._forget_other_sizes()
+        self._base = None
         has_changed = False
         for y in range(self.size.height):
             strip = self.draw(y)
@@ -188,9 +204,18 @@ class Drawn(Widget):
                 has_changed = True
         return has_changed
 
+    def watch_is_stale(self) -> None:
+        """Draw anew in other colours."""
+        self.repaint()
+
+    def watch_is_focused(self) -> None:
+        """Draw anew in other colours."""
+        self.repaint()
+
     def notify_style_update(self) -> None:
         """Draw anew in other colours."""
         super().notify_style_update()
+        self._base = None
         self._shown.clear()
 
     def _forget_other_sizes(self) -> None:

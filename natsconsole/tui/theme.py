@@ -2,7 +2,7 @@
 
 Four palettes of the same names. The colour-blind one tells good from bad by blue and orange, which
 every kind of colour vision keeps apart. The monochrome one has no hue: there, and wherever colours
-are off, weight, underline and reverse in ``theme.tcss`` say what colour says elsewhere.
+are off, weight, underline and reverse in ``inks.py`` say what colour says elsewhere.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class VirtualRows(Drawn, can_focus=True):
 
     def finish(self, line: Line) -> Strip:
         """Return the line at a row's width."""
-        return line.strip(self.row_width, self.rich_style)
+        return line.strip(self.row_width, self.base)
 
     def draw(self, y: int) -> Strip:
         """Draw a row and its cell of the scroll bar."""
@@ -53,7 +53,7 @@ class VirtualRows(Drawn, can_focus=True):
             bar.put("┃", "muted")
         elif self.has_divider:
             bar.put("│", "faint")
-        return Strip.join([self.draw_row(self.top + y, y), bar.strip(1, self.rich_style)])
+        return Strip.join([self.draw_row(self.top + y, y), bar.strip(1, self.base)])
 
     def _thumb_covers(self, y: int) -> bool:
         height = self.size.height

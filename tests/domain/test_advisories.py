@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from natsconsole.domain.advisories import Advisory, EventRing, read_advisory
+from natsconsole.domain.advisories import Advisory, EventRing, folded, read_advisory
 
 CONSUMER = "$JS.EVENT.ADVISORY.CONSUMER"
 
@@ -69,3 +71,20 @@ def test_an_event_that_came_twice_stands_once() -> None:
 
     assert len(ring.newest()) == 1
     assert ring.revision == before
+
+
+def test_a_pin_that_goes_to_and_fro_is_told_once() -> None:
+    def pin(number: int, consumer: str) -> Advisory:
+        return replace(advisory(number, "pinned"), consumer=consumer)
+
+    nak = replace(advisory(5), consumer="a")
+    events = [pin(9, "a"), pin(8, "b"), pin(7, "a"), pin(6, "a"), nak, pin(4, "a"), pin(3, "b")]
+
+    told = [(one.id, one.consumer, one.times, one.first_time[-7:]) for one in folded(events)]
+    assert told == [
+        ("pinned6", "a", 3, "000006Z"),
+        ("pinned3", "b", 2, "000003Z"),
+        ("nak5", "a", 1, ""),
+        ("pinned4", "a", 1, ""),
+    ]
+    assert folded(events)[0].time == pin(9, "a").time

@@ -256,3 +256,31 @@ def test_times_of_jetstream_are_read() -> None:
     assert epoch_seconds("1970-01-01T00:01:00.5Z") == 60.5
     assert epoch_seconds("2026-11-24T13:43:55.995480813Z") == pytest.approx(1795527835.995480813)
     assert epoch_seconds("nonsense") == 0.0
+
+
+async def test_a_stream_without_direct_get_is_read_from_its_leader(connection: Connection) -> None:
+    jetstream = await make_stream(connection)
+    info = await jetstream.stream_info("LOGS")
+    await jetstream.update_stream(info.config | {"allow_direct": False})
+    gateway = LiveGateway(connection, "LOGS")
+    web, db = Source(connection, "web1"), Source(connection, "db1")
+    for _ in range(5):
+        await web.publish_lines(30)
+        await db.publish_lines(2)
+
+    snapshot = await gateway.look()
+    assert {row.host: row.messages for row in snapshot.hosts} == {"web1": 150, "db1": 10}
+    opened = await gateway.open_message(160)
+    assert opened is not None
+    assert opened.message.host == "db1"
+    assert await gateway.message(1_000) is None
+    assert [line.sequence for line in await gateway.recent_lines("web1", 2)] == [157, 158]
+    assert len(await gateway.recent_lines("web1", 200)) == 150
+    assert [one.sequence for one in await gateway.lines_after("db1", 128, 10)] == [159, 160]
+    assert [one.sequence for one in await gateway.lines_before("db1", 159, 3)][-3:] == [
+        96,
+        127,
+        128,
+    ]
+    assert await gateway.sequence_at("db1", opened.message.time - 60) == 31
+    assert await gateway.sequence_at("db1", opened.message.time + 60) is None

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from natsconsole.domain.advisories import Advisory, EventsSeen
+from natsconsole.domain.advisories import Advisory, EventsSeen, Kind
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.tui.events.screen import EventsScreen
 from screenshots.demo_data import LINK
@@ -74,9 +74,9 @@ async def test_a_new_event_comes_in_on_top_and_a_chosen_one_stays_chosen() -> No
     async with console(in_flight()) as it:
         await open_events(it)
 
-        def add(name: str) -> None:
+        def add(name: str, kind: Kind = "leader") -> None:
             seen = it.gateway.seen
-            new = Advisory(id=name, kind="leader", time="2027-01-01T00:00:00Z", sentence=name)
+            new = Advisory(id=name, kind=kind, time="2027-01-01T00:00:00Z", sentence=name)
             it.gateway.seen = replace(seen, events=(new, *seen.events), revision=seen.revision + 1)
 
         add("first news")
@@ -87,6 +87,10 @@ async def test_a_new_event_comes_in_on_top_and_a_chosen_one_stays_chosen() -> No
         add("second news")
         await it.shows("second news")
         assert screen(it).rows.chosen == chosen
+        for pins in range(3):
+            add(f"pin {pins}", kind="pinned")
+        await it.shows("×3 since 00:00:00: pin 2")
+        assert "pin 1" not in it.text
 
 
 async def test_where_nothing_was_told_it_says_so() -> None:

@@ -64,8 +64,9 @@ class EventRows(PickRows[Advisory]):
         consumer, sequence, host = widths(self.row_width)
         sign, ink = SIGNS[row.kind]
         line = self.line().put(f"{sign} ", ink)
-        clock = row.time.partition("T")[2].rstrip("Z")[:TIME_WIDTH]
-        line.put(clock, "muted", width=TIME_WIDTH).space().put(row.kind, ink, width=KIND_WIDTH)
+        line.put(_clock(row.time), "muted", width=TIME_WIDTH).space().put(
+            row.kind, ink, width=KIND_WIDTH
+        )
         if consumer:
             line.put(row.consumer, "muted", width=consumer).space()
         number = f"{row.sequence:,}" if row.sequence else ""
@@ -74,7 +75,13 @@ class EventRows(PickRows[Advisory]):
         if host:
             name = beginning.host if beginning else "…" if row.sequence else ""
             line.put(name, "plain" if beginning else "muted", width=host).space()
+        if row.times > 1:
+            line.put(f"×{row.times:,} since {_clock(row.first_time)[:8]}: ", "warn")
         line.put(row.sentence)
         if beginning and beginning.line:
             line.put("  ", "plain").put(beginning.line, "muted")
         return line
+
+
+def _clock(time: str) -> str:
+    return time.partition("T")[2].rstrip("Z")[:TIME_WIDTH]

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.reactive import var
 
-from natsconsole.domain.advisories import KINDS, Advisory, EventsSeen, Kind
+from natsconsole.domain.advisories import KINDS, Advisory, EventsSeen, Kind, folded
 from natsconsole.tui.events.rows import EventHeader, EventRows
 from natsconsole.tui.format import clock_time, plural
 from natsconsole.tui.page.first_lines import Beginning, FirstLines
@@ -29,7 +29,7 @@ class EventsScreen(Page):
         "Who did not listen has missed it, unless a stream keeps it: `natsconsole setup --events`.",
         "✗ max deliver: a message was given up after so many deliveries, written or not.",
         "✗ terminated: a receiver gave it up, with its reason; or the stream's limits deleted it.",
-        "↻ nak: a receiver refused it.  ⇄ pinned: who alone is served has changed.",
+        "↻ nak: a receiver refused it.  ⇄ pinned: who alone is served changed; ×9: so often.",
         "‖ pause  ♦ leader: elections, lost quorums  · change: created, updated, deleted.",
         "Times are the server's, UTC. The newest 1,000 of each kind are kept, the others counted.",
     )
@@ -114,7 +114,7 @@ class EventsScreen(Page):
         right = "  ".join(f"{kind} {number:,}" for kind, number in seen.counts[:4])
         if self.kind is not None or self.filter_text:
             words = " ".join(filter(None, (self.kind, self.filter_text and f"/{self.filter_text}")))
-            figures = f"{len(shown):,} of {figures}"
+            figures = f"{sum(one.times for one in shown):,} of {figures}"
             right = f"only {words}  Esc shows all"
         self.page_title.words = ("EVENTS", figures, right)
         since = (
@@ -126,12 +126,12 @@ class EventsScreen(Page):
     def _wanted(self) -> Sequence[Advisory]:
         wanted = self.filter_text.casefold()
         known = self._lines.known
-        return [
+        return folded(
             one
             for one in self.seen.events
             if (self.kind is None or one.kind == self.kind)
             and (not wanted or wanted in _words(one, known.get(one.sequence)))
-        ]
+        )
 
     def _empty_text(self) -> str:
         if self.seen.events:

@@ -117,11 +117,11 @@ class HostPanel(Vertical):
 
     def on_descendant_focus(self) -> None:
         """Show in the title that the keys act here."""
-        self.title.add_class("-focused")
+        self.title.is_focused = True
 
     def on_descendant_blur(self) -> None:
         """Show that they do not."""
-        self.title.remove_class("-focused")
+        self.title.is_focused = False
 
     def _show(self) -> None:
         home = self.home

@@ -173,7 +173,7 @@ class HostRows(VirtualRows):
             words = self.empty_text if y == 1 and not self.rows else ""
             return self.finish(self.line().space(MARGIN).put(words, "muted"))
         is_chosen = number == self.cursor
-        base = self.rich_style + self.ink("cursor") if is_chosen else self.rich_style
+        base = self.base + self.ink("cursor") if is_chosen else self.base
         return self._row(self.rows[number], is_chosen).strip(self.row_width, base)
 
     def _row(self, row: HostRow, is_chosen: bool) -> Line:

@@ -433,7 +433,7 @@ class LineView(VirtualRows):
         self._put_text(line, shown, fold, TEXT_INKS.get(fate, "plain"), end)
         if left is not None and counts:
             line.fill_to(end).put(countdown(left), ink, width=COUNTDOWN_WIDTH, right=True)
-        base = self.rich_style
+        base = self.base
         if is_chosen or is_marked:
             base += self.ink("cursor" if is_chosen else "marked")
         return line.strip(self.row_width, base)

@@ -119,11 +119,11 @@ class LogPane(Vertical):
 
     def on_descendant_focus(self) -> None:
         """Show in the title that the keys act here."""
-        self.title.add_class("-focused")
+        self.title.is_focused = True
 
     def on_descendant_blur(self) -> None:
         """Show that they do not."""
-        self.title.remove_class("-focused")
+        self.title.is_focused = False
 
     def open(self, host: str) -> None:
         """Show another host's lines."""

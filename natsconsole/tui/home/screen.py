@@ -231,7 +231,7 @@ class HomeScreen(PaneKeys):
             self.app.bell()
         is_stale = self.stale_seconds is not None
         for drawn in self.query(Drawn).exclude("#top, #alert, #keys"):
-            drawn.set_class(is_stale, "-stale")
+            drawn.is_stale = is_stale
         self.key_bar.refused = self.refused
 
     @property

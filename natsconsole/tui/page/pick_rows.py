@@ -102,7 +102,7 @@ class PickRows(VirtualRows, Generic[Row]):
             text = words[y - 1] if 1 <= y <= len(words) else ""
             return self.finish(self.line().space(3).put(text, "muted"))
         is_chosen = number == self.cursor
-        base = self.rich_style + self.ink("cursor") if is_chosen else self.rich_style
+        base = self.base + self.ink("cursor") if is_chosen else self.base
         line = self.line().put("▌" if is_chosen else " ", "accent" if self.has_focus else "muted")
         return line.join(self.draw_one(self.rows[number], is_chosen=is_chosen)).strip(
             self.row_width, base

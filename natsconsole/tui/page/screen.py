@@ -148,7 +148,7 @@ class Page(Screen[None]):
         self.now = self.around.clock()
         is_stale = self.link.state != "live"
         for drawn in self.query(Drawn).exclude("#top, #notice, #page-keys"):
-            drawn.set_class(is_stale, "-stale")
+            drawn.is_stale = is_stale
 
     # Asking
 
