@@ -72,7 +72,7 @@ class ConsoleContexts:
         pattern: HostPattern | None = None,
         read_only: bool = False,
         silent_after: float = 0.0,
-        on_open: Callable[[ConnectionOptions, str], None] = lambda *_: None,
+        on_open: Callable[[ConnectionOptions, LiveGateway], None] = lambda *_: None,
     ) -> None:
         """Prepare.
 
@@ -82,7 +82,7 @@ class ConsoleContexts:
             pattern: where the host stands in a stored subject, where that was said.
             read_only: whether every change is refused in every context.
             silent_after: seconds that make a host silent.
-            on_open: is told the options and the stream of each gateway that is opened.
+            on_open: is told of each gateway that is opened, with its options.
         """
         self._settings = settings
         self._stream = stream
@@ -125,7 +125,7 @@ class ConsoleContexts:
             await connection.close()
             raise
         self._open[gateway] = connection
-        self._on_open(options, gateway.stream)
+        self._on_open(options, gateway)
         return gateway
 
     def _gateway(self, connection: Connection) -> LiveGateway:

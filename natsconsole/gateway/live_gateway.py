@@ -12,7 +12,7 @@ from operator import attrgetter
 import msgspec
 
 from natsconsole.domain.advisories import EventsSeen
-from natsconsole.domain.contexts import NO_CONTEXT, Context
+from natsconsole.domain.contexts import NO_CONTEXT, Context, why_read_only
 from natsconsole.domain.host_pattern import HostPattern, by_host
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.messages import InFlight, OpenedMessage, StreamMessage
@@ -302,7 +302,7 @@ class LiveGateway:
     async def _change(self, asking: Awaitable[ReceiverStatus]) -> ReceiverStatus:
         if self._read_only:
             asking.close()  # type: ignore[attr-defined]
-            raise NotPermittedError("the console is read-only: start it without --read-only")
+            raise NotPermittedError(why_read_only(self._context))
         with _as_gateway_errors(self._stream):
             return await asking
 

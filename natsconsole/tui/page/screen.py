@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import Worker
 
+from natsconsole.domain.contexts import why_read_only
 from natsconsole.domain.snapshots import Link
 from natsconsole.gateway.interface import Contexts, Gateway, GatewayError
 from natsconsole.tui.demo_controls import DemoControls
@@ -191,7 +192,7 @@ class Page(Screen[None]):
     def refusal(self) -> str:
         """Return why nothing at all can be changed now, or nothing."""
         if self.gateway.read_only:
-            return "read-only: this console changes nothing; start it without --read-only"
+            return why_read_only(self.gateway.context)
         if self.gateway.link.state != "live":
             return "there is no connection: nothing can be changed until it is back"
         return ""
