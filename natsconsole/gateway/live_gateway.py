@@ -403,6 +403,7 @@ class LiveGateway:
             hosts_total=info.state.num_subjects or len(rows),
             receivers=receivers,
             is_lab=info.metadata.get(LAB_KEY) == "true",
+            problem=self._receivers.not_permitted,
         )
 
     async def _consumers_of(self, hosts: tuple[str, ...]) -> dict[str, ConsumerInfo | None]:

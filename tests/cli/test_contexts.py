@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from natsconsole.cli.contexts import ConsoleContexts, known_contexts
 from natsconsole.cli.failures import Failure
-from natsconsole.cli.settings_file import read_settings
+from natsconsole.cli.settings_file import as_toml, read_settings
 from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
 from natsconsole.gateway.jetstream import JetStream
 from shipper.connection import Connection
+from shipper.nats_context import NatsContext
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream
 from tests.support.programs import run
@@ -248,3 +250,22 @@ def test_what_cannot_be_said_of_a_context(tmp_path: Path, text: str, said: str) 
     with pytest.raises(Failure) as raised:
         read_settings(settings_of(tmp_path, text))
     assert said in raised.value.message
+
+
+def test_the_documents_say_what_there_is(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/contexts.md").read_text()
+    for key in [field.name for field in fields(NatsContext)]:
+        assert key in {"name", "not_served"} or f"`{key}`" in text, key
+    table = text.partition("```toml\n")[2].partition("```")[0]
+    assert read_settings(settings_of(tmp_path, table)).contexts == {
+        "prod": ContextSettings(
+            production=True,
+            read_only=True,
+            colour="red",
+            stream="ORDERS",
+            subject="orders.{host}.>",
+        )
+    }
+    printed = as_toml().partition("# [contexts.prod]")[2].partition("\n\n")[0]
+    table = "[contexts.prod]" + printed.replace("\n# ", "\n")
+    assert list(read_settings(settings_of(tmp_path, table)).contexts) == ["prod"]
