@@ -9,13 +9,13 @@ from natsconsole.cli.context_settings import NO_SETTINGS
 from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.gateway.interface import Gateway, GatewayError
+from natsconsole.gateway.jetstream import ApiError, JetStream
 from natsconsole.gateway.live_gateway import LiveGateway
+from natsconsole.gateway.stream_choice import chosen_stream
 from shipper.connection import Connection, ConnectionProblem
 from shipper.connection_flags import ConnectionRefusal, connection_options
 from shipper.connection_options import ConnectionOptions
 from shipper.nats_context import ContextFiles
-
-DEFAULT_STREAM = "LOGS"
 
 
 def known_contexts(
@@ -119,7 +119,7 @@ class ConsoleContexts:
         connection = Connection(options)
         await connection.open()
         try:
-            gateway = self._gateway(connection)
+            gateway = await self._gateway(connection)
             await gateway.look()
         except BaseException:
             await connection.close()
@@ -128,12 +128,17 @@ class ConsoleContexts:
         self._on_open(options, gateway)
         return gateway
 
-    def _gateway(self, connection: Connection) -> LiveGateway:
+    async def _gateway(self, connection: Connection) -> LiveGateway:
         settings = self._settings.get(connection.options.context, NO_SETTINGS)
         subject = settings.subject
+        named = self._stream or settings.stream or None
+        try:
+            stream = await chosen_stream(JetStream(connection), named)
+        except ApiError as error:
+            raise GatewayError(str(error)) from error
         return LiveGateway(
             connection,
-            self._stream or settings.stream or DEFAULT_STREAM,
+            stream,
             read_only=self._read_only or settings.read_only,
             silent_after=self._silent_after,
             pattern=self._pattern or (HostPattern.parse(subject) if subject else None),

@@ -32,7 +32,9 @@ from natsconsole.cli.tail_output import (
 from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.domain.line_assembly import FoundLine, LineAssembly, Place
 from natsconsole.domain.terminal_text import visible
-from natsconsole.gateway.jetstream import STREAM_NOT_FOUND, ApiError
+from natsconsole.gateway.interface import GatewayError
+from natsconsole.gateway.jetstream import JetStream
+from natsconsole.gateway.stream_choice import DEFAULT_STREAM, chosen_stream
 from natsconsole.gateway.stream_tail import HostMessage, StreamTail
 from shipper.connection import (
     Connection,
@@ -44,7 +46,6 @@ from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
 from shipper.wire import as_lines, source_range
 
-DEFAULT_STREAM = "LOGS"
 POLL_SECONDS = 0.25
 LOOK_SECONDS = 5.0
 UNFINISHED_SECONDS = 1.0
@@ -84,7 +85,12 @@ class Asked:
 @click.command()
 @click.argument("hosts", nargs=-1, metavar="[HOST]...")
 @connection_flags
-@click.option("--stream", metavar="NAME", show_default=DEFAULT_STREAM, help="Read this one.")
+@click.option(
+    "--stream",
+    metavar="NAME",
+    show_default=f"{DEFAULT_STREAM}, or the only one",
+    help="Read this one.",
+)
 @click.option(
     "--subject",
     metavar="PATTERN",
@@ -136,10 +142,10 @@ def tail(
     )
     settings = read_context_settings(connection.context)
     pattern = subject or (HostPattern.parse(settings.subject) if settings.subject else None)
-    name = stream or settings.stream or DEFAULT_STREAM
+    named = stream or settings.stream or None
     try:
-        with failures_as_one_line():
-            asyncio.run(_tail(replace(connection, name="tail"), name, hosts, pattern, asked))
+        with failures_as_one_line(GatewayError):
+            asyncio.run(_tail(replace(connection, name="tail"), named, hosts, pattern, asked))
     except BrokenPipeError:
         # Whoever read has enough. Nothing is left in Python's own buffer to be flushed at exit.
         return
@@ -147,7 +153,7 @@ def tail(
 
 async def _tail(
     options: ConnectionOptions,
-    stream: str,
+    named: str | None,
     hosts: Sequence[str],
     pattern: HostPattern | None,
     asked: Asked,
@@ -158,15 +164,9 @@ async def _tail(
         loop.add_signal_handler(number, lambda: task and task.cancel())
     with contextlib.suppress(asyncio.CancelledError):
         async with Connection(options) as connection:
+            stream = await chosen_stream(JetStream(connection), named)
             source = StreamTail(connection, stream, hosts=hosts, pattern=pattern)
-            try:
-                known = await source.open()
-            except ApiError as error:
-                if error.err_code == STREAM_NOT_FOUND:
-                    raise Failure(
-                        f"there is no stream {stream!r}: name one with --stream"
-                    ) from error
-                raise
+            known = await source.open()
             if not source.hosts and hosts:
                 _say_none_matches(stream, hosts, known, follows=asked.follows)
             await _Tailing(connection, source, asked, _form(source, asked)).run()

@@ -127,6 +127,22 @@ async def test_a_stream_of_anybody(nats_server: NatsServer, connection: Connecti
     ]
 
 
+async def test_the_only_stream_needs_no_name(
+    nats_server: NatsServer, connection: Connection
+) -> None:
+    jetstream = JetStream(connection)
+    for name in ("ORDERS", "KV_settings"):
+        await jetstream.create_stream({"name": name, "subjects": [f"{name}.*"]})
+    await connection.request("ORDERS.shop1", b"one")
+    assert await tail(nats_server.url) == (0, ["shop1 one"], "")
+    await jetstream.create_stream({"name": "BILLS", "subjects": ["bills.>"]})
+    code, _, err = await tail(nats_server.url)
+    assert code == 2
+    assert (
+        err == "Error: there is no stream 'LOGS': name one with --stream: there are BILLS, ORDERS\n"
+    )
+
+
 async def test_follows_and_makes_no_consumer(url: str, connection: Connection) -> None:
     async with Program("natsconsole", "tail", "-s", url, "-n", "1", "new*", "db1") as program:
         assert program.process.stdout is not None
@@ -205,7 +221,11 @@ async def test_nothing_acts_on_a_terminal(url: str, connection: Connection) -> N
     ("arguments", "code", "said"),
     [
         (("wbe1",), 1, "stream LOGS has nothing of 'wbe1'; did you mean 'web1'?"),
-        (("--stream", "NONE"), 2, "there is no stream 'NONE': name one with --stream"),
+        (
+            ("--stream", "NONE"),
+            2,
+            "there is no stream 'NONE': name one with --stream: there are LOGS",
+        ),
         (("--grep", "("), 2, "'(' is no regular expression"),
         (("--subject", "logs.>"), 2, "needs exactly one {host} or {host>} token"),
         (("--subject", "lo gs.{host}"), 2, "is no subject"),
