@@ -33,11 +33,12 @@ from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.domain.line_assembly import FoundLine, LineAssembly, Place
 from natsconsole.domain.terminal_text import visible
 from natsconsole.gateway.interface import GatewayError
-from natsconsole.gateway.jetstream import JetStream
+from natsconsole.gateway.jetstream import STREAM_NOT_FOUND, ApiError, JetStream
 from natsconsole.gateway.stream_choice import DEFAULT_STREAM, chosen_stream
 from natsconsole.gateway.stream_tail import HostMessage, StreamTail
 from shipper.connection import (
     Connection,
+    NoRespondersError,
     NotConnectedError,
     PermissionDeniedError,
     RequestFailedError,
@@ -47,7 +48,7 @@ from shipper.connection_options import ConnectionOptions
 from shipper.wire import as_lines, source_range
 
 POLL_SECONDS = 0.25
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 2.0
 UNFINISHED_SECONDS = 1.0
 """How long a line without an end waits for it before it is written."""
 PROBLEM = 1
@@ -183,6 +184,11 @@ def _say_none_matches(
     _say(f"{words} Waiting for it.")
 
 
+def _passes_by_itself(error: Exception) -> bool:
+    """Whether it is only that nobody leads the stream, as while a leader is elected."""
+    return isinstance(error, ApiError) and error.code == 503
+
+
 def _form(source: StreamTail, asked: Asked) -> Form:
     if asked.is_json:
         return as_json
@@ -229,9 +235,14 @@ class _Tailing:
                 if found is None and time.monotonic() - looked > LOOK_SECONDS:
                     looked = time.monotonic()
                     self._note(await self._source.look_again())
-            except PermissionDeniedError:
-                raise
-            except (NotConnectedError, RequestFailedError) as error:
+            except (PermissionDeniedError, ApiError) as error:
+                if isinstance(error, ApiError) and error.err_code == STREAM_NOT_FOUND:
+                    raise GatewayError(f"stream {self._source.stream!r} is gone") from error
+                if not _passes_by_itself(error):
+                    raise
+                await self._wait_out(str(error))
+                continue
+            except (NotConnectedError, RequestFailedError, NoRespondersError) as error:
                 await self._wait_out(str(error))
                 continue
             if self._trouble:

@@ -177,6 +177,26 @@ async def test_a_restart_of_the_server_is_waited_out(tmp_path: Path) -> None:
             assert b"again" in await asyncio.wait_for(program.process.stderr.readline(), 10)
 
 
+async def test_a_stream_that_is_made_anew_is_read_from_its_beginning(
+    url: str, connection: Connection
+) -> None:
+    async with Program("natsconsole", "tail", "-s", url, "-n", "1", "web1") as program:
+        assert program.process.stdout is not None
+        read = program.process.stdout.readline
+        assert await asyncio.wait_for(read(), 10) == b"web1 line 000011\n"
+        program.process.send_signal(signal.SIGSTOP)
+        await connection.request("$JS.API.STREAM.DELETE.LOGS")
+        await make_stream(connection)
+        await connection.request("logs.web1", b"new")
+        program.process.send_signal(signal.SIGCONT)
+        assert await asyncio.wait_for(read(), 15) == b"new\n"
+        await connection.request("$JS.API.STREAM.DELETE.LOGS")
+        code, out, err = await program.finish(within=10)
+        assert (code, out) == (2, "")
+        assert "LOGS was made anew" in err.splitlines()[0]
+        assert err.splitlines()[1:] == ["Error: stream 'LOGS' is gone"]
+
+
 async def test_whoever_reads_may_stop(url: str, connection: Connection) -> None:
     for _ in range(40):
         await connection.request("logs.web1", b"x" * 100_000)
