@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -38,10 +38,9 @@ from natsconsole.gateway.stream_choice import DEFAULT_STREAM, chosen_stream
 from natsconsole.gateway.stream_tail import HostMessage, StreamTail
 from shipper.connection import (
     Connection,
-    NoRespondersError,
+    ConnectionProblem,
     NotConnectedError,
     PermissionDeniedError,
-    RequestFailedError,
 )
 from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
@@ -185,8 +184,10 @@ def _say_none_matches(
 
 
 def _passes_by_itself(error: Exception) -> bool:
-    """Whether it is only that nobody leads the stream, as while a leader is elected."""
-    return isinstance(error, ApiError) and error.code == 503
+    """Whether to wait is all there is to do: a restart, an election, a slow network."""
+    if isinstance(error, ApiError):
+        return error.code == 503
+    return not isinstance(error, PermissionDeniedError)
 
 
 def _form(source: StreamTail, asked: Asked) -> Form:
@@ -219,30 +220,26 @@ class _Tailing:
         self._assembly = LineAssembly()
         self._output = Output(sys.stdout.fileno())
         self._trouble = ""
+        self._looked = time.monotonic()
 
     async def run(self) -> None:
         """Write what there is, and go on unless told to end."""
         await self._begin()
-        if not self._asked.follows:
-            while (found := await self._source.read_to_end()) is not None:
-                await self._write(self._lines(found))
-            await self._write(self._assembly.overdue())
-            return
-        looked = time.monotonic()
+        if self._asked.follows:
+            await self._follow()
+        while (found := await self._source.read_to_end()) is not None:
+            await self._write(self._lines(found))
+        await self._write(self._assembly.overdue())
+
+    async def _follow(self) -> NoReturn:
         while True:
             try:
-                found = await self._source.read()
-                if found is None and time.monotonic() - looked > LOOK_SECONDS:
-                    looked = time.monotonic()
-                    self._note(await self._source.look_again())
-            except (PermissionDeniedError, ApiError) as error:
+                found = await self._next()
+            except (ConnectionProblem, ApiError) as error:
                 if isinstance(error, ApiError) and error.err_code == STREAM_NOT_FOUND:
                     raise GatewayError(f"stream {self._source.stream!r} is gone") from error
                 if not _passes_by_itself(error):
                     raise
-                await self._wait_out(str(error))
-                continue
-            except (NotConnectedError, RequestFailedError, NoRespondersError) as error:
                 await self._wait_out(str(error))
                 continue
             if self._trouble:
@@ -253,6 +250,15 @@ class _Tailing:
                 continue
             await self._write(self._assembly.overdue(time.monotonic() - UNFINISHED_SECONDS))
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _next(self) -> list[HostMessage] | None:
+        found = await self._source.read()
+        if found is None and time.monotonic() - self._looked > LOOK_SECONDS:
+            self._looked = time.monotonic()
+            news = await self._source.look_again()
+            if news:
+                _say(news)
+        return found
 
     async def _begin(self) -> None:
         asked = self._asked
@@ -292,8 +298,3 @@ class _Tailing:
         with contextlib.suppress(NotConnectedError):
             await self._connection.wait_connected(1.0)
         await asyncio.sleep(POLL_SECONDS)
-
-    @staticmethod
-    def _note(words: str) -> None:
-        if words:
-            _say(words)
