@@ -37,7 +37,9 @@ def take(scene: Scene) -> str:
 async def _take(scene: Scene) -> str:
     gateway = scene.gateway()
     settings = replace(scene.settings, interval=0.2)
-    app = ConsoleApp(gateway, settings=settings, title="demo", demo=scene.demo(), clock=lambda: NOW)
+    app = ConsoleApp(
+        gateway, settings=settings, title=scene.title, demo=scene.demo(), clock=lambda: NOW
+    )
     async with app.run_test(size=scene.size) as pilot:
         await until(pilot, lambda: all(len(view.window) for view in app.screen.query(LineView)))
         await _stillness(pilot)

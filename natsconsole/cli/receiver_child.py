@@ -10,7 +10,8 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from pathlib import Path
 
-from natsconsole.gateway.interface import GatewayError
+from natsconsole.gateway.interface import GatewayError, NotPermittedError
+from shipper.connection_flags import environment_of
 from shipper.connection_options import ConnectionOptions
 from shipper.lifeline import Lifeline
 
@@ -27,15 +28,27 @@ class ReceiverChildren:
     def __init__(self, options: ConnectionOptions, stream: str) -> None:
         self._options = options
         self._stream = stream
+        self._refusal = ""
         self._lifeline = Lifeline()
         self._ending: list[Process] = []
+
+    def belong_to(self, options: ConnectionOptions, stream: str, *, refusal: str = "") -> None:
+        """Start later ones with these options for this stream; those that run stay as they are.
+
+        ``refusal`` says why none may be started, where that is so.
+        """
+        self._options = options
+        self._stream = stream
+        self._refusal = refusal
 
     async def start_receiver(self, directory: str, name: str, *, stays: bool) -> str:
         """Start a receiver; return in one line what was started and when it ends.
 
         Raises:
-            GatewayError: it cannot be started, or ended at once.
+            GatewayError: it cannot or may not be started, or ended at once.
         """
+        if self._refusal:
+            raise NotPermittedError(self._refusal)
         if not NAME.fullmatch(name):
             raise GatewayError(f"name {name!r}: use 1 to 32 letters, digits, '-' and '_'")
         out = _expanded(directory)
@@ -76,22 +89,10 @@ class ReceiverChildren:
                 stdin=DEVNULL,
                 stdout=file,
                 stderr=file,
-                env=os.environ | self._login() | lifeline,
+                env=environment_of(self._options, os.environ) | lifeline,
                 pass_fds=() if stays else self._lifeline.pass_fds,
                 start_new_session=True,
             )
-
-    def _login(self) -> dict[str, str]:
-        """Return where to connect and as whom: in the environment, which others cannot read."""
-        options = self._options
-        found = {
-            "NATS_URL": ",".join(options.servers),
-            "NATS_USER": options.user,
-            "NATS_PASSWORD": options.password,
-            "NATS_TOKEN": options.token,
-            "NATS_CREDS": str(options.creds) if options.creds else None,
-        }
-        return {name: value for name, value in found.items() if value}
 
 
 def _expanded(directory: str) -> Path:

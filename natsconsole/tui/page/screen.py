@@ -17,8 +17,9 @@ from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import Worker
 
+from natsconsole.domain.contexts import why_read_only
 from natsconsole.domain.snapshots import Link
-from natsconsole.gateway.interface import Gateway, GatewayError
+from natsconsole.gateway.interface import Contexts, Gateway, GatewayError
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.drawing import Drawn, Ink, Line, OneLine
 from natsconsole.tui.home.top_line import TopLine
@@ -48,6 +49,8 @@ class Surroundings:
     """Seconds between two movements of clock and ages."""
     starter: ReceiverStarter | None = None
     lab: LabRunner | None = None
+    contexts: Contexts | None = None
+    """Where another connection can be chosen."""
 
 
 @dataclass
@@ -113,9 +116,9 @@ class Page(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Put the frame around the body."""
-        yield TopLine(self.around.title, is_read_only=self.gateway.read_only).data_bind(
-            Page.link, Page.now
-        )
+        yield TopLine(
+            self.around.title, self.gateway.context, is_read_only=self.gateway.read_only
+        ).data_bind(Page.link, Page.now)
         yield PageTitle(id="page-title")
         yield from self.compose_body()
         yield NoticeLine(id="notice")
@@ -189,7 +192,7 @@ class Page(Screen[None]):
     def refusal(self) -> str:
         """Return why nothing at all can be changed now, or nothing."""
         if self.gateway.read_only:
-            return "read-only: this console changes nothing; start it without --read-only"
+            return why_read_only(self.gateway.context)
         if self.gateway.link.state != "live":
             return "there is no connection: nothing can be changed until it is back"
         return ""
