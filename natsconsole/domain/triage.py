@@ -49,6 +49,18 @@ class AccountFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublishTrouble:
+    """What somebody who publishes says of it, though nothing is stored of that."""
+
+    who: str
+    """The machine."""
+    kind: Literal["no-answer", "no-room", "stream-full", "other"]
+    sentence: str
+    heard_seconds: float = 0.0
+    """Since it was said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TriageSnapshot:
     """Everything that the screens of streams and consumers show."""
 
@@ -75,6 +87,10 @@ class TriageSnapshot:
     consumers_total: int | None = None
     verdicts: tuple[Verdict, ...] = ()
     """Worst first."""
+    troubles: tuple[PublishTrouble, ...] = ()
+    """What shippers say goes wrong as they publish."""
+    keeps_advisories: bool = False
+    """Whether a stream keeps the advisories that name messages given up."""
     not_permitted: tuple[str, ...] = ()
     """What the server refuses this login, one line each."""
     problem: str = ""
