@@ -10,7 +10,7 @@ from natsconsole.domain.subjects import overlap
 from natsconsole.domain.verdicts.verdict import Evidence, Severity, Verdict
 from natsconsole.domain.verdicts.words import HOUR, messages, nats, span
 
-BEHIND = 5.0
+BEHIND = 3.0
 """Seconds from which on a lag is worth a word."""
 FAR_BEHIND = 300.0
 STANDING = 60.0
