@@ -24,6 +24,8 @@ class ServerFacts:
     address: str = ""
     """Host and port, never with credentials."""
     rtt_seconds: float | None = None
+    has_leader: bool = True
+    """Whether JetStream's own group, which all servers of a cluster are in, has a leader."""
     clock_ahead_seconds: float | None = None
     """By how much a server's clock is ahead of ours, below 0 where it is behind: what the time
     that a request took cannot explain. None where no answer told its time."""

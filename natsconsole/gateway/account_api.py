@@ -27,6 +27,9 @@ from shipper.connection import Connection, NoRespondersError, PermissionDeniedEr
 TIMEOUT = 6.0
 """Seconds: in a cluster the server itself waits 4 s for streams whose leader does not answer."""
 
+ACCOUNT_TIMEOUT = 2.0
+"""Seconds: that much can be done without."""
+
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
     """A subject transform."""
@@ -235,7 +238,7 @@ class AccountApi:
 
     async def account(self) -> AccountInfo:
         """Return what the account uses and may."""
-        return await self._ask("INFO", {}, AccountInfo)
+        return await self._ask("INFO", {}, AccountInfo, timeout=ACCOUNT_TIMEOUT)
 
     async def streams(self, offset: int = 0) -> StreamPage:
         """Return one page of the streams, by name."""
@@ -272,14 +275,16 @@ class AccountApi:
         reply = await self._request(f"STREAM.MSG.GET.{stream}", body)
         return leaders_answer(reply.data)
 
-    async def _ask(self, verb: str, body: Json, answer: type[Answer]) -> Answer:
-        reply = await self._request(verb, body)
+    async def _ask(
+        self, verb: str, body: Json, answer: type[Answer], *, timeout: float | None = None
+    ) -> Answer:
+        reply = await self._request(verb, body, timeout)
         error = msgspec.json.decode(reply.data, type=_Envelope).error
         if error is not None:
             raise ApiError(error.code, error.err_code, error.description)
         return msgspec.json.decode(reply.data, type=answer)
 
-    async def _request(self, verb: str, body: Json) -> Reply:
+    async def _request(self, verb: str, body: Json, timeout: float | None = None) -> Reply:
         subject = f"{self._prefix}.{verb}"
         connection = self._connection
         if subject in connection.denied:
@@ -287,7 +292,9 @@ class AccountApi:
         self.requests += 1
         try:
             return await connection.request(
-                subject, msgspec.json.encode(body) if body else b"", timeout=self._timeout
+                subject,
+                msgspec.json.encode(body) if body else b"",
+                timeout=timeout or self._timeout,
             )
         except NoRespondersError as nobody:
             raise JetStreamOffError from nobody

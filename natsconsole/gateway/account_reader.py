@@ -106,12 +106,20 @@ class AccountReader:
             ApiError, ConnectionProblem: nothing, or not all, could be read.
         """
         begun = time.monotonic()
-        info = await self._denials.unless_denied(self._api.account(), "account")
-        self.account = None if info is None else _account(info)
+        self.account = await self._read_account()
         await self._read_streams()
         await self._read_consumers(begun)
         await self._look_up()
         self._is_first = False
+
+    async def _read_account(self) -> AccountFacts | None:
+        try:
+            info = await self._denials.unless_denied(self._api.account(), "account")
+        except RequestFailedError as error:
+            if isinstance(error, PermissionDeniedError):
+                raise
+            return None  # the lists may still be told: a cluster has more than one who can
+        return None if info is None else _account(info)
 
     # Streams.
 

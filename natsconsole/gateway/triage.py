@@ -33,6 +33,8 @@ from shipper.connection import (
     PermissionDeniedError,
 )
 
+_UNAVAILABLE = 10008
+"""JetStream's code while it has no leader."""
 OLDEST_SERVER = (2, 10, 0)
 FIRST_LOOK = 2.5
 INTERVAL, LONGEST_INTERVAL = 2.0, 30.0
@@ -103,6 +105,7 @@ class LiveTriage:
         self._began = 0.0
         self._rtt: float | None = None
         self._past_read = False
+        self._has_leader = True
         self._looking = asyncio.Lock()
 
     @property
@@ -169,6 +172,7 @@ class LiveTriage:
 
     async def _read(self) -> tuple[ProblemKind, str]:
         """Read all there is, and return what is wrong with it."""
+        self._has_leader = True
         try:
             self._rtt = await self._connection.rtt()
             await self._events.listen()
@@ -186,7 +190,8 @@ class LiveTriage:
         except ApiError as error:
             if error.err_code in _OFF:
                 return self._absence()
-            return "no-answer", f"JetStream cannot tell: {error}"
+            self._has_leader = error.err_code != _UNAVAILABLE
+            return "no-answer", f"JetStream cannot tell how it stands: {error}"
         except msgspec.MsgspecError as error:
             return "no-answer", f"what answers is no JetStream API: {error}"
         return "", self._gaps()
@@ -250,6 +255,7 @@ class LiveTriage:
             version=connection.server_version,
             address=connection.connected_address,
             rtt_seconds=self._rtt,
+            has_leader=self._has_leader,
             clock_ahead_seconds=self._api.clock_ahead,
         )
         troubles = self._publishers.troubles()

@@ -9,6 +9,8 @@ from natsconsole.domain.streams import Replica, StreamState
 from natsconsole.domain.verdicts.verdict import Severity, Verdict
 from natsconsole.domain.verdicts.words import counted, nats, span
 
+GONE_AFTER = 5.0
+"""Seconds unheard of after which a replica that is not current is gone: heartbeats come each."""
 FAR_BEHIND = 1_000
 """Operations that a replica is behind when it counts though the server calls it current."""
 
@@ -26,13 +28,7 @@ def of_stream_replicas(stream: StreamState) -> Iterator[Verdict]:
             stream=stream.name,
         )
     elif stream.is_missing or (stream.is_replicated and not stream.leader):
-        yield _no_leader(
-            "stream",
-            stream.replicas,
-            stream.replicas_wanted,
-            stream.name,
-            is_missing=stream.is_missing,
-        )
+        yield _no_leader("stream", stream.replicas, stream.replicas_wanted, stream.name)
     elif stream.is_replicated:
         yield from _of_peers("stream", stream.replicas, stream.replicas_wanted, stream.name)
 
@@ -41,36 +37,23 @@ def of_consumer_replicas(consumer: ConsumerState) -> Iterator[Verdict]:
     """Judge a consumer's leader and replicas."""
     wanted = consumer.replicas_wanted
     if consumer.is_missing or (wanted > 1 and not consumer.leader):
-        yield _no_leader(
-            "consumer",
-            consumer.replicas,
-            wanted,
-            consumer.stream,
-            consumer.name,
-            is_missing=consumer.is_missing,
-        )
+        yield _no_leader("consumer", consumer.replicas, wanted, consumer.stream, consumer.name)
     elif wanted > 1:
         yield from _of_peers("consumer", consumer.replicas, wanted, consumer.stream, consumer.name)
 
 
 def _no_leader(
-    what: str,
-    replicas: tuple[Replica, ...],
-    wanted: int,
-    stream: str,
-    consumer: str = "",
-    *,
-    is_missing: bool,
+    what: str, replicas: tuple[Replica, ...], wanted: int, stream: str, consumer: str = ""
 ) -> Verdict:
-    online = sum(not peer.is_offline for peer in replicas)
     stops = "nothing is stored" if what == "stream" else "nothing is delivered"
-    known = "" if is_missing else f": {online} of {wanted} replicas answer"
+    # Without a leader nobody knows who is there: the list is only of who should be.
+    names = ", ".join(peer.name for peer in replicas)
     return Verdict(
         rule="no-leader",
         severity="critical",
-        sentence=f"the {what} has no leader{known}; {stops} until one is elected, which needs "
-        "more than half of its replicas",
-        evidence=(("replicas_wanted", wanted), ("replicas_online", online)),
+        sentence=f"the {what} has no leader: {stops} until one is elected, which needs more than "
+        "half of its replicas",
+        evidence=(("replicas_wanted", wanted), ("replicas", names)),
         remedy="bring the servers of its replicas back; if they are lost, remove those peers",
         command=_cluster_command(stream, consumer),
         stream=stream,
@@ -81,7 +64,7 @@ def _no_leader(
 def _of_peers(
     what: str, replicas: tuple[Replica, ...], wanted: int, stream: str, consumer: str = ""
 ) -> Iterator[Verdict]:
-    gone = [peer for peer in replicas if peer.is_offline]
+    gone = [peer for peer in replicas if _is_gone(peer)]
     missing = max(0, wanted - 1 - len(replicas))
     online = 1 + len(replicas) - len(gone)
     names = ", ".join(peer.name for peer in gone)
@@ -93,7 +76,7 @@ def _of_peers(
             sentence=f"the {what} has no quorum: {online} of {wanted} replicas are there "
             f"({names or 'others'} gone); nothing is {stops} until more are back",
             evidence=(
-                ("replicas_wanted", wanted), ("replicas_online", online), ("offline", names),
+                ("replicas_wanted", wanted), ("replicas_online", online), ("gone", names),
             ),
             remedy="bring the servers back; if they are lost, remove those peers",
             command=_cluster_command(stream, consumer),
@@ -101,11 +84,11 @@ def _of_peers(
             consumer=consumer,
         )  # fmt: skip
         return
-    behind = [peer for peer in replicas if not peer.is_offline and _is_behind(peer)]
+    behind = [peer for peer in replicas if not _is_gone(peer) and _is_behind(peer)]
     if not gone and not behind and not missing:
         return
     told = [
-        *(f"{peer.name} is offline" for peer in gone),
+        *(f"{peer.name} is gone, seen {span(peer.seen_seconds)} ago" for peer in gone),
         *(f"{peer.name} is {counted(peer.lag, 'operation')} behind, seen "
           f"{span(peer.seen_seconds)} ago" for peer in behind),
         *([f"{counted(missing, 'replica')} of {wanted} not placed"] if missing else []),
@@ -120,7 +103,7 @@ def _of_peers(
         evidence=(
             ("replicas_wanted", wanted),
             ("replicas_online", online),
-            ("offline", names),
+            ("gone", names),
             ("behind", ", ".join(peer.name for peer in behind)),
             ("worst_lag", max((peer.lag for peer in replicas), default=0)),
         ),
@@ -129,6 +112,11 @@ def _of_peers(
         stream=stream,
         consumer=consumer,
     )
+
+
+def _is_gone(peer: Replica) -> bool:
+    """Whether it counts for no quorum: a server takes its time to call a peer offline."""
+    return peer.is_offline or (not peer.is_current and peer.seen_seconds >= GONE_AFTER)
 
 
 def _is_behind(peer: Replica) -> bool:

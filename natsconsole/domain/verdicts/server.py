@@ -17,6 +17,8 @@ def of_server(
     server: ServerFacts, account: AccountFacts | None, troubles: Sequence[PublishTrouble]
 ) -> Iterator[Verdict]:
     """Judge what no single stream or consumer is to blame for."""
+    if not server.has_leader:
+        yield _no_meta_leader(server)
     ahead = server.clock_ahead_seconds
     if ahead is not None and abs(ahead) >= SKEW:
         yield _skew(ahead)
@@ -24,6 +26,18 @@ def of_server(
         yield from _of_limits(account)
     if troubles:
         yield from _of_publishing(troubles)
+
+
+def _no_meta_leader(server: ServerFacts) -> Verdict:
+    return Verdict(
+        rule="no-quorum",
+        severity="critical",
+        sentence="JetStream as a whole has no leader: streams go on where theirs has one, and "
+        "nothing can be made, changed or listed until more than half of the servers are up",
+        evidence=(("asked", server.name),),
+        remedy="bring the cluster's servers back",
+        command=nats("server", "report", "jetstream"),
+    )
 
 
 def _skew(ahead: float) -> Verdict:
