@@ -17,6 +17,7 @@ _COMMANDS = {
     "demo": "Watch a whole pipeline at work, on this machine, with nothing to set up.",
     "receive": "Receive hosts' logs from JetStream into files.",
     "setup": "Create or update the log stream.",
+    "status": "Say what is wrong with streams, consumers, hosts and receivers.",
 }
 
 
