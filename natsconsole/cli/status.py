@@ -128,12 +128,14 @@ async def _pipeline(connection: Connection, stream: StreamState) -> Pipeline | N
         home: HomeSnapshot = await LiveGateway(connection, stream.name).look()
     except (GatewayError, ConnectionProblem):
         return None
+    # Without a consumer JetStream reckons no lag; the hosts' own is of those looked up so far.
+    lag = home.lag_messages or sum(host.lag_messages for host in home.hosts)
     return Pipeline(
         stream=stream.name,
         hosts=home.hosts,
         hosts_total=home.hosts_total,
         receivers=home.receivers,
-        verdicts=tuple(of_receivers(stream.name, home.receivers, home.lag_messages)),
+        verdicts=tuple(of_receivers(stream.name, home.receivers, lag)),
     )
 
 

@@ -9,7 +9,7 @@ from natsconsole.domain.status import Status
 from natsconsole.domain.streams import StreamState
 from natsconsole.domain.terminal_text import visible
 from natsconsole.domain.verdicts.verdict import Verdict
-from natsconsole.domain.verdicts.words import size, span
+from natsconsole.domain.verdicts.words import counted, size, span
 
 ROWS = 40
 """Rows of one table at most; those in trouble come first."""
@@ -26,6 +26,15 @@ def _lines(status: Status) -> Iterator[str]:
     server = triage.server
     rtt = "" if server.rtt_seconds is None else f" · rtt {server.rtt_seconds * 1000:.1f} ms"
     yield f"{triage.worst.upper()} · {server.address} · nats {server.version}{rtt}"
+    known = [
+        counted(total, noun)
+        for total, noun in (
+            (triage.streams_total, "stream"), (triage.consumers_total, "consumer"),
+        )
+        if total is not None
+    ]  # fmt: skip
+    if known:
+        yield "  " + " · ".join(known)
     if triage.problem:
         yield f"  {triage.problem}"
     for line in triage.not_permitted:
