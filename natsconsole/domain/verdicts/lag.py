@@ -14,7 +14,7 @@ BEHIND = 3.0
 """Seconds from which on a lag is worth a word."""
 FAR_BEHIND = 300.0
 STANDING = 60.0
-SLOWEST = 0.05
+SLOWEST = 0.005
 """Share of itself by which a lag changes in a minute where it counts as growing or draining."""
 NEAR_LOSS = 0.25
 """Share of max age that is left when unread messages are near their end."""
