@@ -194,12 +194,14 @@ class AccountReader:
                 await _all(self._list_consumers(memory) for memory in part)
 
     def _chosen(self, wanted: Sequence[StreamMemory]) -> Sequence[StreamMemory]:
+        """Choose whose consumers to list; those nobody answers for come last: they take long."""
         if self._is_first or len(wanted) <= LISTS:
-            return wanted
+            return sorted(wanted, key=attrgetter("is_unanswered"))
         preferred = {stream for stream, _ in self.preferred}
-        return nsmallest(
+        chosen = nsmallest(
             LISTS, wanted, key=lambda one: (one.name not in preferred, one.consumers_read)
         )
+        return sorted(chosen, key=attrgetter("is_unanswered"))
 
     async def _list_consumers(self, memory: StreamMemory) -> None:
         name = memory.name
@@ -224,6 +226,7 @@ class AccountReader:
                 self._forget(name)
             else:
                 self.unanswered.append(name)
+                memory.note_silence(self._clock())
             return
         self._take_consumers(memory, pages)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from natsconsole.receiver.control import Control
-from shipper.connection import Connection
+from shipper.connection import Connection, ConnectionOptions
 from tests.support.anybodys import Anybody
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream, receiver_config, running
@@ -141,6 +141,31 @@ async def test_what_is_not_permitted_is_said(tmp_path: Path) -> None:
     found = json.loads(out)
     assert found["account"] is None
     assert any("$JS.API.INFO" in line for line in found["not_permitted"])
+
+
+async def test_the_documented_permissions_are_enough(tmp_path: Path) -> None:
+    section = DOCS.read_text().partition("## The least permissions")[2]
+    block = section.split("```")[1]
+    config = f"""
+    accounts {{ A {{ jetstream: enabled, users: [
+      {{ user: all, password: p }}
+      {{ user: few, password: p, permissions: {{ {block} }} }}
+    ] }} }}
+    """
+    async with NatsServer(tmp_path, config=config) as server:
+        url = server.url.replace("nats://", "nats://all:p@")
+        async with Connection(ConnectionOptions(servers=(url,))) as owner:
+            for allow_direct in (True, False):
+                anybody = Anybody(owner)
+                await anybody.make_stream(allow_direct=allow_direct)
+                await anybody.make_consumer()
+                await anybody.publish(1)
+        url = server.url.replace("nats://", "nats://few:p@")
+        code, out, _ = await run("natsconsole", "status", "-s", url, "--json", "--watch", "0")
+    found = json.loads(out)
+    assert (code, found["not_permitted"], found["problem"]) == (1, [], "")
+    assert all(one["lag_seconds"] > 0 for one in found["consumers"])
+    assert found["account"] is not None
 
 
 async def test_every_field_is_documented(nats_server: NatsServer, connection: Connection) -> None:

@@ -7,11 +7,12 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from natsconsole.domain.consumers import ConsumerState
 from natsconsole.domain.triage import TriageSnapshot
-from natsconsole.gateway import account_reader
+from natsconsole.gateway import account_reader, denials
 from natsconsole.gateway.consumer_events import HEARD
 from natsconsole.gateway.interface import LinkLostError
 from natsconsole.gateway.triage import LiveTriage
@@ -269,6 +270,50 @@ async def test_nothing_is_permitted_but_the_stream_that_is_named(tmp_path: Path)
         assert _consumer(snapshot, "S").lag_seconds
         assert snapshot.streams_total is None
         assert any("list streams" in line for line in snapshot.not_permitted)
+
+
+async def test_lag_in_seconds_is_not_known_where_messages_may_not_be_read(tmp_path: Path) -> None:
+    server = _restricted(
+        tmp_path, '"$JS.API.INFO", "$JS.API.STREAM.LIST", "$JS.API.CONSUMER.LIST.*"'
+    )
+    async with server, _as(server, "all") as owner, _as(server, "few") as connection:
+        anybody = Anybody(owner)
+        await anybody.make_stream()
+        await anybody.make_consumer()
+        await anybody.publish(2)
+        snapshot = await LiveTriage(connection).look()
+    found = _consumer(snapshot, anybody.stream)
+    assert (found.lag_messages, found.lag_seconds) == (2, None)
+    assert any("lag in seconds is not known" in line for line in snapshot.not_permitted)
+
+
+async def test_a_login_that_may_list_no_consumers_does_not_ask_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_reader, "AT_ONCE", 4)
+    monkeypatch.setattr(denials, "ENOUGH", 4)
+    server = _restricted(tmp_path, '"$JS.API.INFO", "$JS.API.STREAM.LIST"')
+    async with server, _as(server, "all") as owner, _as(server, "few") as connection:
+        for _ in range(12):
+            anybody = Anybody(owner)
+            await anybody.make_stream(storage="memory")
+            await anybody.make_consumer()
+        snapshot = await LiveTriage(connection).look()
+    assert snapshot.requests == 2 + 4
+    (line, *_) = snapshot.not_permitted
+    assert "and 1 more; it needs to publish to $JS.API.CONSUMER.LIST.*" in line
+    assert not any(stream.knows_consumers for stream in snapshot.streams)
+
+
+async def test_a_snapshot_can_be_kept(connection: Connection, triage: LiveTriage) -> None:
+    anybody = Anybody(connection)
+    await anybody.make_stream(metadata={"a": "b"})
+    await anybody.make_consumer(max_deliver=3)
+    await anybody.publish(1)
+    snapshot = await triage.look()
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(snapshot), type=TriageSnapshot)
+    assert kept == snapshot
+    assert kept.verdicts_of(anybody.stream, "worker") == anybody.verdicts(snapshot)
 
 
 async def test_answers_may_not_be_heard(tmp_path: Path) -> None:
