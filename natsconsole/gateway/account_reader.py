@@ -7,6 +7,7 @@ consumers anew, those that are preferred first, then those longest not read.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from heapq import nsmallest
@@ -45,6 +46,8 @@ FIRST_TIMES = 8
 AT_ONCE = 32
 """Requests under way together."""
 
+_NOT_IN_NAMES = re.compile(r"[\s.*>/\\]|^$")
+
 _Answer = TypeVar("_Answer")
 
 
@@ -69,7 +72,7 @@ class AccountReader:
         self._api = api
         self._events = events
         self._denials = denials
-        self._named = tuple(named)
+        self._named = tuple(name for name in named if not _NOT_IN_NAMES.search(name))
         self._first_look = first_look
         self._clock = clock
         self._is_first = True

@@ -54,6 +54,7 @@ async def _meta_leader(monitor: int) -> str:
 
 
 @pytest.mark.early
+@pytest.mark.timeout(120)
 async def test_a_server_dies(tmp_path: Path) -> None:
     ports = _free_ports(6)
     nodes = _nodes(tmp_path, ports[:3], ports[3:])
@@ -96,7 +97,7 @@ async def test_a_server_dies(tmp_path: Path) -> None:
             return wanted <= found.keys()
 
         wanted = {("replica-behind", ""), ("replica-behind", "worker"), ("no-leader", "")}
-        await until(all_is_told, within=30)
+        await until(all_is_told, within=40)
         assert victim.name in found["replica-behind", ""].sentence
         assert found["replica-behind", ""].severity == "warning"
         assert evidence_of(found["replica-behind", "worker"])["replicas_wanted"] == 3
