@@ -20,6 +20,7 @@ _COMMANDS = {
     "receive": "Receive hosts' logs from JetStream into files.",
     "setup": "Create or update the log stream.",
     "tail": "Show lines of hosts as they come.",
+    "status": "Say what is wrong with streams, consumers, hosts and receivers.",
 }
 
 
