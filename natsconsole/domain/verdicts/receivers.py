@@ -18,7 +18,7 @@ def of_receivers(
             "no-receiver",
             "warning",
             stream,
-            f"no receiver answers: {messages(lag_messages)} wait in the stream",
+            f"no receiver answers, and the stream holds {messages(lag_messages)} for one",
             (("lag_messages", lag_messages),),
             "start `natsconsole receive`, or see why it does not answer",
         )
