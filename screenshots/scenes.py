@@ -102,6 +102,7 @@ def stopped() -> FakeGateway:
         lag_messages=0,
         lag_seconds=0.0,
         totals=replace(shown.home.totals, outstanding_acks=0, unprocessed=0),
+        receivers=(receiver(unacked=0),),
         shippers=ShippersSeen(
             alive=96, hosts=96, paused_hosts=96, backlog_bytes=waits,
             is_stopped=True, reason="disk swap in rack 4",
