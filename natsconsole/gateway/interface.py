@@ -19,6 +19,7 @@ from natsconsole.domain.receivers import (
     ReceiverStatus,
     SettingsRequest,
 )
+from natsconsole.domain.shippers import ButtonOrder
 from natsconsole.domain.snapshots import HomeSnapshot, Link
 
 
@@ -105,6 +106,9 @@ class Gateway(Protocol):
 
     async def answer_message(self, receiver: str, request: MessageRequest) -> ReceiverStatus:
         """Let the receiver that has a message in flight answer it now."""
+
+    async def order_shippers(self, order: ButtonOrder) -> str:
+        """Press the Big Red Button, or release it; return what holds now, in one line."""
 
     async def message(self, sequence: int) -> StreamMessage | None:
         """Return a stored message, or None where the stream has it no more."""

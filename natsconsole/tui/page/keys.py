@@ -44,7 +44,9 @@ class PageKeys(OneLine):
 
     def on_mount(self) -> None:
         """Show the user's keys."""
-        self._commands = [one for one in commands_of(self.app, self._place) if one.show]
+        here = f"go.{self._place}"
+        commands = commands_of(self.app, self._place)
+        self._commands = [one for one in commands if one.show and one.id != here]
         self.repaint()
 
     def watch_refused(self) -> None:
