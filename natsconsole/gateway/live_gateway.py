@@ -308,7 +308,7 @@ class LiveGateway:
     async def order_shippers(self, order: ButtonOrder) -> str:
         """Press the Big Red Button, or release it; return what holds now, in one line."""
         if self._read_only:
-            raise NotPermittedError("the console is read-only: start it without --read-only")
+            raise NotPermittedError(why_read_only(self._context))
         with _as_gateway_errors(self._stream):
             return await self._shippers.press(order)
 

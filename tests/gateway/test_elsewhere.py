@@ -95,8 +95,8 @@ accounts {
       {
         user: desk, password: desk
         permissions {
-          publish: { allow: [ "JS.logs.>", "$SRV.>" ] }
-          subscribe: { allow: [ "_INBOX_desk.>", "EVENTS.ADVISORY.>" ] }
+          publish: { allow: [ "JS.logs.>", "$SRV.>", "natsconsole.>" ] }
+          subscribe: { allow: [ "_INBOX_desk.>", "EVENTS.ADVISORY.>", "natsconsole.>" ] }
         }
       }
     ]
