@@ -89,20 +89,22 @@ async def test_a_server_dies(tmp_path: Path) -> None:
         triage = LiveTriage(connection)
         await until(lambda: _is_calm(triage), within=10)
         await victim.kill()
-        found: dict[tuple[str, str], Verdict] = {}
+        found: dict[tuple[str, str, str], Verdict] = {}
 
         async def all_is_told() -> bool:
             for one in (await triage.look()).verdicts:
-                found[one.rule, one.consumer] = one
+                found[one.rule, one.stream, one.consumer] = one
             return wanted <= found.keys()
 
-        wanted = {("replica-behind", ""), ("replica-behind", "worker"), ("no-leader", "")}
+        behind = ("replica-behind", three.stream, "")
+        behind_too = ("replica-behind", three.stream, "worker")
+        leaderless = ("no-leader", pair.stream, "")
+        wanted = {behind, behind_too, leaderless}
         await until(all_is_told, within=40)
-        assert victim.name in found["replica-behind", ""].sentence
-        assert found["replica-behind", ""].severity == "warning"
-        assert evidence_of(found["replica-behind", "worker"])["replicas_wanted"] == 3
-        assert found["no-leader", ""].stream == pair.stream
-        assert found["no-leader", ""].severity == "critical"
+        assert victim.name in found[behind].sentence
+        assert found[behind].severity == "warning"
+        assert evidence_of(found[behind_too])["replicas_wanted"] == 3
+        assert found[leaderless].severity == "critical"
 
 
 async def _is_calm(triage: LiveTriage) -> bool:
