@@ -12,7 +12,7 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import NamedTuple
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,23 @@ _REASONS = {
 
 class HttpError(Exception):
     """The server cannot listen. The text is one line with the mend."""
+
+
+@contextlib.contextmanager
+def prometheus_needed() -> Iterator[None]:
+    """Import inside of it what needs prometheus-client.
+
+    Raises:
+        HttpError: it is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("prometheus_client"):
+            raise
+        raise HttpError(
+            "metrics need prometheus-client: pip install 'natsconsole[metrics]'"
+        ) from error
 
 
 class Address(NamedTuple):

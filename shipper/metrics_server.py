@@ -8,7 +8,7 @@ from typing import Self
 
 from shipper.agent import Agent
 from shipper.connection import Connection
-from shipper.http_server import Address, HttpError, HttpServer, Reply
+from shipper.http_server import Address, HttpServer, Reply, prometheus_needed
 
 
 class MetricsServer:
@@ -33,14 +33,8 @@ class MetricsServer:
         Raises:
             HttpError: prometheus-client is missing, or the address cannot be had.
         """
-        try:
+        with prometheus_needed():
             from shipper import metrics  # noqa: F401
-        except ModuleNotFoundError as error:
-            if not (error.name or "").startswith("prometheus_client"):
-                raise
-            raise HttpError(
-                "metrics need prometheus-client: pip install 'natsconsole[metrics]'"
-            ) from error
         await self._server.listen(self._address)
         return self
 

@@ -16,7 +16,7 @@ from typing import Self
 from natsconsole.domain.receivers import ReceiverState, ReceiverStatus
 from natsconsole.domain.terminal_text import visible
 from natsconsole.receiver.upkeep import UpkeepFigures
-from shipper.http_server import Address, HttpError, HttpServer, Reply
+from shipper.http_server import Address, HttpServer, Reply, prometheus_needed
 
 _RECEIVING: frozenset[ReceiverState] = frozenset({"running", "switching"})
 
@@ -58,14 +58,8 @@ class MetricsServer:
         Raises:
             HttpError: prometheus-client is missing, or the address cannot be had.
         """
-        try:
+        with prometheus_needed():
             from natsconsole.receiver import metrics  # noqa: F401
-        except ModuleNotFoundError as error:
-            if not (error.name or "").startswith("prometheus_client"):
-                raise
-            raise HttpError(
-                "metrics need prometheus-client: pip install 'natsconsole[metrics]'"
-            ) from error
         await self._server.listen(self._address)
         return self
 
