@@ -76,6 +76,8 @@ async def test_a_server_dies(tmp_path: Path) -> None:
         )
         three, pair = Anybody(connection), Anybody(connection)
 
+        three.timeout = 0.5  # what is asked before all is ready is lost
+
         async def is_made() -> bool:
             try:
                 await three.make_stream(num_replicas=3)
@@ -84,6 +86,7 @@ async def test_a_server_dies(tmp_path: Path) -> None:
             return True
 
         await until(is_made, within=20)
+        three.timeout = 5.0
         await three.make_consumer()
         await pair.make_stream(num_replicas=2, placement={"tags": [f"not-{other}"]})
         triage = LiveTriage(connection)
