@@ -214,12 +214,12 @@ def _default_state() -> Path:
 
 def _run(shipping: Coroutine[None, None, int]) -> int:
     from shipper.checkpoint import CheckpointError
-    from shipper.connection import ConnectFailedError
+    from shipper.connection import ConnectFailedError, CredentialsFileError
     from shipper.http_server import HttpError
 
     try:
         return asyncio.run(shipping)
-    except (CheckpointError, HttpError) as error:
+    except (CheckpointError, CredentialsFileError, HttpError) as error:
         click.echo(f"Error: {error}", err=True)
         return USAGE
     except ConnectFailedError as error:

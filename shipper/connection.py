@@ -25,6 +25,7 @@ from nats.aio.client import RawCredentials
 
 from shipper.backoff import Backoff
 from shipper.connection_options import (
+    DEFAULT_API_PREFIX,
     DEFAULT_PORT,
     DEFAULT_SERVER,
     BadServerError,
@@ -130,10 +131,15 @@ class Connection:
 
     Used from one event loop. A request, publish or subscription fails with a `ConnectionProblem`
     whose text is one line for the user.
+
+    What is asked of ``$JS.API`` goes to the JetStream domain or API prefix of the options, and so
+    does what is put into a bucket: whoever uses a connection writes the subjects as they are
+    without one.
     """
 
     def __init__(self, options: ConnectionOptions) -> None:
         self.options = options
+        self._is_elsewhere = options.api_prefix != DEFAULT_API_PREFIX
         self.since = time.time()
         """When the state last changed, in seconds since the epoch."""
         self.last_error = ""
@@ -332,6 +338,7 @@ class Connection:
             NotConnectedError: there is no connection, or it was lost while we waited.
             PayloadTooLargeError: the server would refuse it.
         """
+        asked, subject = subject, self._addressed(subject)
         token = str(next(self._tokens))
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         frame = self._frame(subject, payload, f"{self._inbox}.{token}", headers)
@@ -355,7 +362,9 @@ class Connection:
         if not reply.data and reply.headers:
             status = status_of(reply.headers)
             if status is not None and status.code == 503:
-                raise NoRespondersError(subject, self._server.address)
+                raise NoRespondersError(
+                    asked, self._server.address, domain=self.options.js_domain or ""
+                )
         return reply
 
     async def publish(
@@ -372,7 +381,7 @@ class Connection:
             NotConnectedError: there is no connection; nothing is kept for later.
             PayloadTooLargeError: the server would refuse it.
         """
-        frame = self._frame(subject, payload, reply, headers)
+        frame = self._frame(self._addressed(subject), payload, reply, headers)
         client = self.client
         client.write(frame)
         if client.pending_data_size > _WRITE_AHEAD:
@@ -424,6 +433,15 @@ class Connection:
             ) from None
         except ConnectionError:
             raise self._not_connected() from None
+
+    def _addressed(self, subject: str) -> str:
+        """Return where JetStream is to be asked what this subject asks."""
+        if not self._is_elsewhere:
+            return subject
+        if subject.startswith(f"{DEFAULT_API_PREFIX}."):
+            return self.options.api_prefix + subject.removeprefix(DEFAULT_API_PREFIX)
+        # A bucket's subjects are the domain's own too, and clients agree on this way to them.
+        return f"{self.options.api_prefix}.{subject}" if subject.startswith("$KV.") else subject
 
     def _frame(
         self, subject: str, payload: bytes, reply: str, headers: Mapping[str, str] | None
@@ -566,11 +584,14 @@ class Connection:
         """Return what to log in with, and what that is called in a message."""
         options = self.options
         if options.creds is not None:
-            secret = _read_creds(options.creds)
+            secret = _read_creds(options.creds, options.context)
             return {"user_credentials": secret}, f"the file {str(options.creds)!r}"
         if options.nkey is not None:
-            seed = _read_seed(options.nkey)
+            seed = _read_seed(options.nkey, options.context)
             return {"nkeys_seed_str": seed}, f"the nkey in {str(options.nkey)!r}"
+        if options.user_jwt is not None:
+            secret = _jwt_login(options.user_jwt, options.user_seed)
+            return secret, f"the JWT of context {options.context!r}"
         if options.user is not None:
             login = {"user": options.user, "password": options.password or ""}
             return login, f"user {options.user!r}"
@@ -675,7 +696,7 @@ def _header_block(headers: Mapping[str, str]) -> bytes:
     return b"\r\n".join((*lines, b"", b""))
 
 
-def _read_secret(path: Path, flag: str) -> str:
+def _read_secret(path: Path, check: str) -> str:
     try:
         if not path.is_file():
             raise FileNotFoundError(2, "no such file")
@@ -684,18 +705,21 @@ def _read_secret(path: Path, flag: str) -> str:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise CredentialsFileError(
-            f"cannot read the credentials file {str(path)!r}: {reason}; check {flag}"
+            f"cannot read the credentials file {str(path)!r}: {reason}; {check}"
         ) from None
 
 
-def _read_seed(path: Path) -> str:
+def _check(flag: str, context: str) -> str:
+    return f"check {flag} or context {context!r}" if context else f"check {flag}"
+
+
+def _read_seed(path: Path, context: str) -> str:
     """Read an nkey's seed: the first line that is one."""
-    for line in _read_secret(path, "--nkey").splitlines():
+    check = _check("--nkey", context)
+    for line in _read_secret(path, check).splitlines():
         if _SEED.fullmatch(line.strip()):
             return line.strip()
-    raise CredentialsFileError(
-        f"{str(path)!r} holds no user seed, which begins with SU; check --nkey"
-    )
+    raise CredentialsFileError(f"{str(path)!r} holds no user seed, which begins with SU; {check}")
 
 
 def _tls_context(options: ConnectionOptions) -> ssl.SSLContext:
@@ -722,11 +746,25 @@ def _unusable(flags: str, path: Path | None, error: OSError) -> TlsRefusedError:
     )
 
 
-def _read_creds(path: Path) -> Any:
+def _read_creds(path: Path, context: str) -> Any:
     """Read a credentials file; nats-py would read one without a JWT for ever."""
-    text = _read_secret(path, "--creds")
+    check = _check("--creds", context)
+    text = _read_secret(path, check)
     if "BEGIN NATS USER JWT" not in text or "BEGIN USER NKEY SEED" not in text:
         raise CredentialsFileError(
-            f"{str(path)!r} is no credentials file: it holds no user JWT and seed; check --creds"
+            f"{str(path)!r} is no credentials file: it holds no user JWT and seed; {check}"
         )
     return RawCredentials(text)
+
+
+def _jwt_login(jwt: str, seed: str | None) -> dict[str, Any]:
+    if seed is None:  # a bearer's JWT, which needs no signature
+        return {"user_jwt_cb": jwt.encode, "signature_cb": lambda _nonce: b""}
+    if not _SEED.fullmatch(seed.strip()):
+        raise CredentialsFileError("user_seed is no user seed, which begins with SU")
+    return {
+        "user_credentials": RawCredentials(
+            f"-----BEGIN NATS USER JWT-----\n{jwt.strip()}\n------END NATS USER JWT------\n"
+            f"-----BEGIN USER NKEY SEED-----\n{seed.strip()}\n------END USER NKEY SEED------\n"
+        )
+    }

@@ -54,9 +54,14 @@ class PermissionDeniedError(RequestFailedError):
 class NoRespondersError(ConnectionProblem):
     """Nobody listens on the subject of a request."""
 
-    def __init__(self, subject: str, address: str) -> None:
+    def __init__(self, subject: str, address: str, *, domain: str = "") -> None:
         self.subject = subject
-        if subject.startswith("$JS."):
+        if subject.startswith("$JS.") and domain:
+            text = (
+                f"JetStream domain {domain!r} does not answer at {address}: "
+                "check its name (--js-domain) and the account"
+            )
+        elif subject.startswith("$JS."):
             text = (
                 f"JetStream does not answer at {address}: enable it on the server (-js), "
                 "or check the account and the JetStream domain"

@@ -45,6 +45,7 @@ Split = Literal["head", "middle", "tail"]
 """Which piece of a line too long for one message a payload ends or begins with."""
 
 _HOST = re.compile(r"[^\s.*>\x00-\x20\x7f]+(\.[^\s.*>\x00-\x20\x7f]+)*", re.ASCII)
+_WHITE = re.compile(r"[\s\x00-\x20\x7f]")
 _NOT_IN_KEY = re.compile(r"[^-/_.a-zA-Z0-9]+")
 _SPAN = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 _LINE = re.compile(r"[0-9]{1,18}")
@@ -283,7 +284,8 @@ class HostPattern:
         """Read a pattern such as ``logs.*.{host>}`` or ``orders.{host}.>``.
 
         Raises:
-            BadPatternError: there is not exactly one host, or tokens stand behind ``{host>}``.
+            BadPatternError: it is no subject, there is not exactly one host, or tokens stand behind
+                ``{host>}``.
         """
         tokens = text.split(".")
         places = [i for i, token in enumerate(tokens) if token in ("{host}", "{host>}")]
@@ -292,6 +294,10 @@ class HostPattern:
         (place,) = places
         takes_rest = tokens[place] == "{host>}"
         after = tuple(tokens[place + 1 :])
+        if any(_WHITE.search(token) for token in tokens) or ">" in tokens[:-1]:
+            raise BadPatternError(
+                f"pattern {text!r} is no subject: no spaces, and > only at the end"
+            )
         if takes_rest and after:
             raise BadPatternError(f"pattern {text!r}: nothing can follow {{host>}}")
         return cls(tuple(tokens[:place]), after, takes_rest)

@@ -8,7 +8,9 @@ from importlib import import_module
 import click
 
 from natsconsole import __version__
+from natsconsole.cli.patterns import Pattern
 from natsconsole.cli.screen_flags import screen_flags
+from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.tui.settings import Settings
 from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
@@ -44,7 +46,13 @@ class _LateCommands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @connection_flags
-@click.option("--stream", metavar="NAME", default="LOGS", show_default=True, help="Show this one.")
+@click.option("--stream", metavar="NAME", show_default="LOGS", help="Show this one.")
+@click.option(
+    "--subject",
+    metavar="PATTERN",
+    type=Pattern(),
+    help="Which part of a stored subject is the host: orders.{host}.> or logs.*.{host>}",
+)
 @click.option("--read-only", is_flag=True, help="Refuse every change until restarted.")
 @screen_flags
 @click.version_option(__version__, prog_name="natsconsole")
@@ -52,7 +60,8 @@ class _LateCommands(click.Group):
 def main(
     context: click.Context,
     connection: ConnectionOptions,
-    stream: str,
+    stream: str | None,
+    subject: HostPattern | None,
     read_only: bool,
     settings: Callable[[], Settings],
 ) -> None:
@@ -62,6 +71,7 @@ def main(
     """
     if context.invoked_subcommand is not None:
         return
-    from natsconsole.cli.console import open_console
+    from natsconsole.cli.console import Asked, open_console
 
-    open_console(connection, stream=stream, read_only=read_only, settings=settings())
+    asked = Asked(stream=stream, pattern=subject, read_only=read_only)
+    open_console(connection, asked, settings())

@@ -6,14 +6,15 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from natsconsole.cli.contexts import DEFAULT_STREAM, ConsoleContexts
 from natsconsole.cli.failures import Failure, failures_as_one_line
 from natsconsole.cli.receiver_child import ReceiverChildren
+from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.gateway.interface import GatewayError
-from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.tui.settings import DEFAULTS, Settings
-from shipper.connection import Connection
 from shipper.connection_options import ConnectionOptions
 
 if TYPE_CHECKING:
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from natsconsole.tui.demo_controls import DemoControls
 
 MIN_COLUMNS, MIN_ROWS = 60, 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the flags ask to be shown; what they leave open, the context's settings say."""
+
+    stream: str | None = None
+    pattern: HostPattern | None = None
+    read_only: bool = False
 
 
 def require_terminal(otherwise: str) -> None:
@@ -39,20 +49,17 @@ def require_terminal(otherwise: str) -> None:
         )
 
 
-def open_console(
-    options: ConnectionOptions, *, stream: str, read_only: bool, settings: Settings
-) -> None:
+def open_console(options: ConnectionOptions, asked: Asked, settings: Settings) -> None:
     """Run the console until its user quits."""
     require_terminal("the console draws on one")
     with failures_as_one_line(GatewayError):
-        asyncio.run(run_console(options, stream=stream, read_only=read_only, settings=settings))
+        asyncio.run(run_console(options, asked, settings=settings))
 
 
 async def run_console(
     options: ConnectionOptions,
+    asked: Asked,
     *,
-    stream: str,
-    read_only: bool = False,
     settings: Settings = DEFAULTS,
     title: str = "",
     demo: DemoControls | None = None,
@@ -63,14 +70,28 @@ async def run_console(
         ConnectionProblem: there is no server, or it does not let us in.
         GatewayError: there is nothing to show, such as no stream of that name.
     """
-    async with Connection(options) as connection:
-        gateway = LiveGateway(
-            connection, stream, read_only=read_only, silent_after=settings.silent_after
-        )
+    children = ReceiverChildren(options, asked.stream or DEFAULT_STREAM)
+    contexts = ConsoleContexts(
+        settings.contexts,
+        stream=asked.stream,
+        pattern=asked.pattern,
+        read_only=asked.read_only,
+        silent_after=settings.silent_after,
+        on_open=children.belong_to,
+    )
+    try:
         # The first look mostly waits: meanwhile the screen is loaded.
-        _, application = await asyncio.gather(gateway.look(), asyncio.to_thread(_application))
-        children = ReceiverChildren(options, stream)
-        app = application(gateway, settings=settings, title=title, demo=demo, starter=children)
+        gateway, application = await asyncio.gather(
+            contexts.open_with(options), asyncio.to_thread(_application)
+        )
+        app = application(
+            gateway,
+            settings=settings,
+            title=title,
+            demo=demo,
+            starter=children,
+            contexts=None if demo else contexts,
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
@@ -79,6 +100,8 @@ async def run_console(
             await app.restore()
         finally:
             await children.close()
+    finally:
+        await contexts.close()
 
 
 def _application() -> type[ConsoleApp]:

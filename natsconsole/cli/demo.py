@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import click
 
-from natsconsole.cli.console import require_terminal, run_console
+from natsconsole.cli.console import Asked, require_terminal, run_console
 from natsconsole.cli.failures import Failure, failures_as_one_line
 from natsconsole.cli.screen_flags import screen_flags
 from natsconsole.demo.account_table import account_table
@@ -123,7 +123,8 @@ def _require_headless(*, crashes: int, as_json: bool) -> None:
 async def _run_with_screen(plan: DemoPlan, settings: Settings) -> None:
     async with DemoPipeline(plan, prepare=_make_stream) as pipeline:
         connection = ConnectionOptions(servers=(pipeline.url,))
-        await run_console(connection, stream=STREAM, settings=settings, title="demo", demo=pipeline)
+        asked = Asked(stream=STREAM)
+        await run_console(connection, asked, settings=settings, title="demo", demo=pipeline)
 
 
 async def _make_stream(url: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from natsconsole.gateway.jetstream import ApiError
-from shipper.connection import ConnectionProblem
+from shipper.connection import ConnectionProblem, CredentialsFileError
 
 
 class Failure(click.ClickException):
@@ -24,6 +24,8 @@ def failures_as_one_line(*others: type[Exception]) -> Iterator[None]:
     """Turn the errors a user can cause, and ``others``, into one line each."""
     try:
         yield
+    except CredentialsFileError as error:
+        raise Failure(str(error)) from error
     except ConnectionProblem as error:
         raise Failure(str(error), exit_code=3) from error
     except ApiError as error:

@@ -11,6 +11,7 @@ from asyncio.subprocess import DEVNULL, Process
 from pathlib import Path
 
 from natsconsole.gateway.interface import GatewayError
+from shipper.connection_flags import environment_of
 from shipper.connection_options import ConnectionOptions
 from shipper.lifeline import Lifeline
 
@@ -29,6 +30,11 @@ class ReceiverChildren:
         self._stream = stream
         self._lifeline = Lifeline()
         self._ending: list[Process] = []
+
+    def belong_to(self, options: ConnectionOptions, stream: str) -> None:
+        """Start later ones with these options for this stream; those that run stay as they are."""
+        self._options = options
+        self._stream = stream
 
     async def start_receiver(self, directory: str, name: str, *, stays: bool) -> str:
         """Start a receiver; return in one line what was started and when it ends.
@@ -76,22 +82,10 @@ class ReceiverChildren:
                 stdin=DEVNULL,
                 stdout=file,
                 stderr=file,
-                env=os.environ | self._login() | lifeline,
+                env=environment_of(self._options, os.environ) | lifeline,
                 pass_fds=() if stays else self._lifeline.pass_fds,
                 start_new_session=True,
             )
-
-    def _login(self) -> dict[str, str]:
-        """Return where to connect and as whom: in the environment, which others cannot read."""
-        options = self._options
-        found = {
-            "NATS_URL": ",".join(options.servers),
-            "NATS_USER": options.user,
-            "NATS_PASSWORD": options.password,
-            "NATS_TOKEN": options.token,
-            "NATS_CREDS": str(options.creds) if options.creds else None,
-        }
-        return {name: value for name, value in found.items() if value}
 
 
 def _expanded(directory: str) -> Path:

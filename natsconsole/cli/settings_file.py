@@ -5,17 +5,15 @@ A file that cannot be used is one line that names the file, the key and the mend
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from natsconsole.cli.context_settings import WORDS, checked_contexts
 from natsconsole.cli.failures import Failure
-from natsconsole.domain.terminal_text import visible
+from natsconsole.cli.toml_file import as_toml_value, default_path, read_toml
 from natsconsole.tui.keymap import ALL_COMMANDS, KeymapError, with_keys, written
 from natsconsole.tui.settings import BANDWIDTHS, DEFAULTS, THEMES, TIMESTAMPS, Settings
 
@@ -87,30 +85,13 @@ SETTINGS = (
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
-def default_path() -> Path:
-    """Return where the file is when no flag names it."""
-    return platformdirs.user_config_path("natsconsole") / "config.toml"
-
-
 def read_settings(path: Path | None = None) -> Settings:
     """Return the settings in a file; the defaults where there is none and none was named.
 
     Raises:
         Failure: it cannot be read, or says what no setting can be.
     """
-    named = path is not None
-    path = path or default_path()
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if named:
-            raise Failure(f"{path}: there is no such file") from None
-        return DEFAULTS
-    except OSError as error:
-        raise Failure(f"{path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Failure(f"{path}: this is not TOML: {error}") from error
-    return _checked(path, values)
+    return _checked(*read_toml(path))
 
 
 def _checked(path: Path, values: Mapping[str, Any]) -> Settings:
@@ -119,14 +100,21 @@ def _checked(path: Path, values: Mapping[str, Any]) -> Settings:
         if name == "keys":
             fields["keys"] = _keys(path, value)
             continue
+        if name == "contexts":
+            fields["contexts"] = checked_contexts(path, value)
+            continue
         setting = _BY_NAME.get(name)
         if setting is None:
-            near = get_close_matches(name, [*_BY_NAME, "keys"], 1)
-            mend = f"did you mean {near[0]}?" if near else f"there are {', '.join(_BY_NAME)}, keys"
+            near = get_close_matches(name, [*_BY_NAME, "keys", "contexts"], 1)
+            mend = (
+                f"did you mean {near[0]}?"
+                if near
+                else f"there are {', '.join(_BY_NAME)}, keys, contexts"
+            )
             raise Failure(f"{path}: {name}: there is no such setting; {mend}")
         wanted = setting.check(value)
         if wanted:
-            raise Failure(f"{path}: {name} = {_toml(value)}: make it {wanted}")
+            raise Failure(f"{path}: {name} = {as_toml_value(value)}: make it {wanted}")
         fields[setting.field] = value
     return replace(DEFAULTS, **fields)
 
@@ -137,12 +125,12 @@ def _keys(path: Path, table: object) -> dict[str, str]:
     keys = {}
     for name, key in _flat(table):
         if not isinstance(key, str) or not key:
-            raise Failure(f'{path}: keys.{name} = {_toml(key)}: make it a key, as "ctrl+x"')
+            raise Failure(f'{path}: keys.{name} = {as_toml_value(key)}: make it a key, as "ctrl+x"')
         keys[name] = key
     try:
         with_keys(keys)
     except KeymapError as error:
-        key = _toml(keys[error.command_id])
+        key = as_toml_value(keys[error.command_id])
         raise Failure(f"{path}: keys.{error.command_id} = {key}: {error}") from error
     return keys
 
@@ -156,12 +144,28 @@ def _flat(table: Mapping[str, Any], above: str = "") -> list[tuple[str, object]]
     return found
 
 
+_CONTEXT = (
+    "# [contexts.prod]",
+    *(
+        f"# {f'{name} = {value}':<34}  {WORDS[name]}"
+        for name, value in (
+            ("production", "true"),
+            ("read-only", "false"),
+            ("colour", '"red"'),
+            ("stream", '"ORDERS"'),
+            ("subject", '"orders.{host}.>"'),
+        )
+    ),
+)
+
+
 def as_toml() -> str:
     """Return a settings file with every default, and what each means."""
     lines = [f"# natsconsole's settings. They are read from {_home_as_tilde(default_path())}"]
     for setting in SETTINGS:
         value = getattr(DEFAULTS, setting.field)
-        lines += ["", f"# {setting.words}", f"{setting.name} = {_toml(value)}"]
+        lines += ["", f"# {setting.words}", f"{setting.name} = {as_toml_value(value)}"]
+    lines += ["", "# What holds for one context of the nats CLI alone, here for prod.", *_CONTEXT]
     lines += ["", "# Keys: as a, ctrl+x, f5, pageup; several parted by commas.", "[keys]"]
     entries = [f'{one.id} = "{written(one.key)}"' for one in ALL_COMMANDS]
     width = max(map(len, entries))
@@ -175,9 +179,3 @@ def _home_as_tilde(path: Path) -> str:
         return f"~/{path.relative_to(Path.home())}"
     except (ValueError, RuntimeError):
         return str(path)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f'"{visible(value, 60)}"' if isinstance(value, str) else visible(str(value), 60)

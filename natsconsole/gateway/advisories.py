@@ -12,9 +12,10 @@ from natsconsole.gateway.jetstream import STREAM_NOT_FOUND, ApiError, JetStream
 from natsconsole.gateway.log_stream import EVENTS_SUFFIX
 from natsconsole.gateway.stream_reader import StreamReader
 from shipper.connection import Connection, Subscription
+from shipper.connection_options import DEFAULT_EVENT_PREFIX
 
-CONSUMERS = "$JS.EVENT.ADVISORY.CONSUMER.*"
-STREAMS = "$JS.EVENT.ADVISORY.STREAM.*"
+CONSUMERS = "ADVISORY.CONSUMER.*"
+STREAMS = "ADVISORY.STREAM.*"
 PAST = 1_000
 """Events of the past that are read at most."""
 
@@ -36,7 +37,9 @@ class Advisories:
         if self._subscriptions:
             return
         self._since = time.time()
-        for subject in (f"{CONSUMERS}.{self._stream}.>", f"{STREAMS}.{self._stream}"):
+        prefix = self._connection.options.event_prefix
+        for what in (f"{CONSUMERS}.{self._stream}.>", f"{STREAMS}.{self._stream}"):
+            subject = f"{prefix}.{what}"
             self._subscriptions.append(await self._connection.subscribe(subject, self._take))
 
     async def read_past(self) -> None:
@@ -53,7 +56,7 @@ class Advisories:
             return
         reader = StreamReader(self._connection, self._jetstream, name)
         found = await reader.before(
-            f"{CONSUMERS}.{self._stream}.>",
+            f"{DEFAULT_EVENT_PREFIX}.{CONSUMERS}.{self._stream}.>",
             info.state.last_seq + 1,
             PAST,
             first=info.state.first_seq,
@@ -74,6 +77,8 @@ class Advisories:
         )
 
     def _take(self, subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
+        what = subject.removeprefix(self._connection.options.event_prefix)
+        subject = f"{DEFAULT_EVENT_PREFIX}{what}"
         advisory = read_advisory(subject, payload)
         if advisory is not None:
             self._ring.add([advisory])

@@ -157,4 +157,6 @@ class HostMemory:
 
     def _partition_token(self) -> str:
         before = self.subject.removesuffix(self.host).rstrip(".").split(".")
+        if before == self.subject.split("."):  # the host does not stand at the end
+            return ""
         return before[-1] if before[-1].isdigit() else ""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from natsconsole.domain.advisories import EventsSeen
+from natsconsole.domain.contexts import Context
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.messages import InFlight, OpenedMessage, StreamMessage
 from natsconsole.domain.receivers import (
@@ -43,6 +44,10 @@ class Gateway(Protocol):
     @property
     def read_only(self) -> bool:
         """Whether every change is refused."""
+
+    @property
+    def context(self) -> Context:
+        """Which of the user's contexts this is; one without a name where it is none."""
 
     async def look(self) -> HomeSnapshot:
         """Take one look at stream, consumers, hosts and receivers."""
@@ -112,3 +117,20 @@ class Gateway(Protocol):
 
     def events(self) -> EventsSeen:
         """Return the advisories that came, newest first; at once, from memory."""
+
+
+class Contexts(Protocol):
+    """The `nats` CLI's contexts, to choose among while the console runs."""
+
+    def known(self) -> Sequence[Context]:
+        """Return all contexts by name, those that cannot be used with their problem."""
+
+    async def open(self, name: str) -> Gateway:
+        """Connect as a context says, and take a first look.
+
+        Raises:
+            GatewayError: that cannot be; nothing has changed then.
+        """
+
+    async def leave(self, gateway: Gateway) -> None:
+        """Close the connection of a gateway that is no longer shown."""

@@ -12,6 +12,8 @@ from operator import attrgetter
 import msgspec
 
 from natsconsole.domain.advisories import EventsSeen
+from natsconsole.domain.contexts import NO_CONTEXT, Context
+from natsconsole.domain.host_pattern import HostPattern, by_host
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.messages import InFlight, OpenedMessage, StreamMessage
 from natsconsole.domain.rates import RateMeter
@@ -39,12 +41,11 @@ from natsconsole.gateway.jetstream import (
     JetStream,
     StreamInfo,
 )
-from natsconsole.gateway.log_stream import LAB_KEY, partitions_of, prefix_of
+from natsconsole.gateway.log_stream import LAB_KEY, pattern_of
 from natsconsole.gateway.receivers import Receivers
 from natsconsole.gateway.stored_lines import lines_of, message_of
 from natsconsole.gateway.stream_reader import StreamReader
 from shipper.connection import Connection, ConnectionProblem, NotConnectedError
-from shipper.wire import HostPattern
 
 LOOKUPS = 64
 """Hosts whose lag is looked up in one look at most: the others keep what was found before."""
@@ -59,6 +60,8 @@ class LiveGateway:
     """Implements ``Gateway`` for one stream.
 
     ``silent_after``: seconds without a message that make a host silent, 0 for never.
+    ``pattern``: where the host stands in a stored subject; as the stream suggests unless given.
+    ``context``: what the connection is, for those who look.
     """
 
     def __init__(
@@ -68,8 +71,12 @@ class LiveGateway:
         *,
         read_only: bool = False,
         silent_after: float = 0.0,
+        pattern: HostPattern | None = None,
+        context: Context = NO_CONTEXT,
     ) -> None:
         self._connection = connection
+        self._context = context
+        self._given_pattern = pattern
         self._stream = stream
         self._read_only = read_only
         self._silent_after = silent_after
@@ -77,7 +84,7 @@ class LiveGateway:
         self._reader = StreamReader(connection, self._jetstream, stream, asks_leader=True)
         self._receivers = Receivers(connection, stream)
         self._advisories = Advisories(connection, self._jetstream, stream)
-        self._pattern = HostPattern.ours()
+        self._pattern = pattern or HostPattern.ours()
         self._info: StreamInfo | None = None
         self._consumers: list[ConsumerInfo] = []
         self._rtt: float | None = None
@@ -109,6 +116,25 @@ class LiveGateway:
     def read_only(self) -> bool:
         """Whether every change is refused."""
         return self._read_only
+
+    @property
+    def context(self) -> Context:
+        """Which of the user's contexts this is; one without a name where it is none."""
+        return self._context
+
+    @property
+    def stream(self) -> str:
+        """The stream that is shown."""
+        return self._stream
+
+    @property
+    def pattern(self) -> HostPattern:
+        """Where the host stands in a stored subject."""
+        return self._pattern
+
+    def use_pattern(self, pattern: HostPattern | None) -> None:
+        """Find hosts by this pattern from the next look on; None for what the stream suggests."""
+        self._given_pattern = pattern
 
     async def look(self) -> HomeSnapshot:
         """Take one look at stream, consumers, hosts and receivers."""
@@ -284,12 +310,7 @@ class LiveGateway:
         info = await self._jetstream.stream_info(
             self._stream, subjects=self._pattern.filter_subject
         )
-        prefix = prefix_of(info)
-        pattern = (
-            HostPattern.ours(prefix)
-            if partitions_of(info) is not None
-            else HostPattern.parse(f"{prefix}.{{host>}}")
-        )
+        pattern = self._given_pattern or pattern_of(info)
         if pattern != self._pattern:
             self._pattern = pattern
             self._hosts, self._by_subject, self._strangers = {}, {}, set()
@@ -299,7 +320,7 @@ class LiveGateway:
         return info
 
     def _remember(self, info: StreamInfo, known: Mapping[str, HostStatus], now: float) -> None:
-        subjects = info.state.subjects
+        subjects = by_host(self._pattern, info.state.subjects)
         for subject, count in subjects.items():
             memory = self._by_subject.get(subject) or self._meet(subject)
             # A host that moved to another partition is where it was met last.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from natsconsole.domain.host_pattern import HostPattern, pattern_for
 from natsconsole.gateway.jetstream import STREAM_NOT_FOUND, ApiError, JetStream, Json, StreamInfo
 from shipper.wire import DEFAULT_PREFIX
 
@@ -133,6 +134,15 @@ def partitions_of(info: StreamInfo) -> int | None:
     """Return the partition count, or None for a stream that ``setup`` has not made."""
     found = info.metadata.get(PARTITIONS_KEY, "")
     return int(found) if found.isdigit() and int(found) > 0 else None
+
+
+def pattern_of(info: StreamInfo) -> HostPattern:
+    """Return where the host stands in the subjects of a stream, ours or anybody's."""
+    return pattern_for(
+        info.config.get("subjects") or (),
+        prefix=info.metadata.get(PREFIX_KEY, ""),
+        is_partitioned=partitions_of(info) is not None,
+    )
 
 
 async def _plan_one(jetstream: JetStream, config: Json) -> StreamPlan:

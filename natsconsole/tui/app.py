@@ -8,7 +8,7 @@ from collections.abc import Callable
 from textual.app import App
 from textual.screen import ModalScreen
 
-from natsconsole.gateway.interface import Gateway
+from natsconsole.gateway.interface import Contexts, Gateway
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.home.screen import HomeScreen
 from natsconsole.tui.keymap import Place, bindings, with_keys
@@ -40,6 +40,7 @@ class ConsoleApp(App[None]):
         demo: DemoControls | None = None,
         clock: Callable[[], float] = time.time,
         starter: ReceiverStarter | None = None,
+        contexts: Contexts | None = None,
     ) -> None:
         super().__init__()
         self.commands = with_keys(settings.keys)
@@ -58,6 +59,7 @@ class ConsoleApp(App[None]):
             tick=settings.pace.tick,
             starter=starter,
             lab=self.lab,
+            contexts=contexts,
         )
         for theme in THEMES.values():
             self.register_theme(theme)

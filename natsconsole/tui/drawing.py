@@ -39,6 +39,12 @@ Ink = Literal[
     "spark",
     "calm",
     "cursor",
+    "context-red",
+    "context-yellow",
+    "context-green",
+    "context-blue",
+    "context-magenta",
+    "context-cyan",
 ]
 ELLIPSIS = "…"
 LONGEST = 1_000

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from rich.color import Color as RichColor
 from rich.style import Style
 from textual.app import App
 from textual.color import Color
 
 
 class Look(NamedTuple):
-    """A theme's variable for the text, how it stands out, and one for what is behind it."""
+    """A theme's variable or a colour for the text, how it stands out, and one for behind it."""
 
     colour: str = ""
     style: str = ""
@@ -40,7 +41,14 @@ LOOKS: Mapping[str, Look] = {
     "calm": Look("ink-calm"),
     "spark": Look("ink-spark"),
     "cursor": Look(behind="cursor-blurred"),
+    "context-red": Look("#ffffff", "bold", "#b3261e"),
+    "context-yellow": Look("#1c1c1c", "bold", "#e6b800"),
+    "context-green": Look("#ffffff", "bold", "#1e7a3c"),
+    "context-blue": Look("#ffffff", "bold", "#1f5fbf"),
+    "context-magenta": Look("#ffffff", "bold", "#9c2f8f"),
+    "context-cyan": Look("#ffffff", "bold", "#0b7285"),
 }
+"""A context's colour is its user's choice: the same in every theme that has hues."""
 PALES = frozenset(
     [
         "plain",
@@ -98,8 +106,14 @@ def _style(
         look = Look("ink-stale")
     elif is_focused and ink == "title":
         look = look._replace(colour="accent")
+    elif is_plain and ink.startswith("context-"):
+        look = Look("foreground", "bold reverse")
     words = WITHOUT_HUES.get(ink, look.style) if is_plain else look.style
     return Style(
-        color=Color.parse(colours[look.colour]).rich_color if look.colour else None,
-        bgcolor=Color.parse(colours[look.behind]).rich_color if look.behind else None,
+        color=_colour(look.colour, colours) if look.colour else None,
+        bgcolor=_colour(look.behind, colours) if look.behind else None,
     ) + Style.parse(words)
+
+
+def _colour(name: str, colours: Mapping[str, str]) -> RichColor:
+    return Color.parse(colours.get(name, name)).rich_color

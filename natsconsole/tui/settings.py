@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from natsconsole.domain.contexts import ContextSettings
+
 ThemeName = Literal["dark", "light", "colour-blind", "monochrome"]
 THEMES: tuple[ThemeName, ...] = get_args(ThemeName)
 Timestamps = Literal["auto", "local", "utc", "relative", "off"]
@@ -50,6 +52,8 @@ class Settings:
     silent_after: float = 600.0
     bandwidth: Bandwidth = "normal"
     keys: Mapping[str, str] = field(default_factory=dict)
+    contexts: Mapping[str, ContextSettings] = field(default_factory=dict)
+    """What holds for single contexts of the nats CLI, by their names."""
 
     @property
     def pace(self) -> Pace:

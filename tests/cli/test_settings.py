@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from natsconsole.cli.failures import Failure
-from natsconsole.cli.settings_file import as_toml, default_path, read_settings
+from natsconsole.cli.settings_file import as_toml, read_settings
+from natsconsole.cli.toml_file import default_path
 from natsconsole.tui.keymap import IDS
 from natsconsole.tui.settings import DEFAULTS, Settings
 from tests.support.programs import run

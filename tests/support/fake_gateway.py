@@ -13,6 +13,7 @@ from dataclasses import replace
 import msgspec
 
 from natsconsole.domain.advisories import EventsSeen
+from natsconsole.domain.contexts import NO_CONTEXT, Context
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.messages import InFlight, InFlightMessage, OpenedMessage, StreamMessage
 from natsconsole.domain.receivers import (
@@ -42,7 +43,9 @@ class FakeGateway:
         read_only: bool = False,
         lines: Mapping[str, Sequence[LogLine]] | None = None,
         marks: Mapping[str, HostMarks] | None = None,
+        context: Context = NO_CONTEXT,
     ) -> None:
+        self.context = context
         self.home = home
         self.link = link or Link(state="live", address="127.0.0.1:4222")
         self.read_only = read_only

@@ -93,9 +93,9 @@ class HomeScreen(PaneKeys):
     def compose(self) -> ComposeResult:
         """Put totals on top, hosts and lines in the middle, receiver and keys below."""
         sparks = self._settings.pace.sparks
-        yield TopLine(self._title, is_read_only=self._gateway.read_only).data_bind(
-            HomeScreen.link, HomeScreen.now, HomeScreen.stale_seconds
-        )
+        yield TopLine(
+            self._title, self._gateway.context, is_read_only=self._gateway.read_only
+        ).data_bind(HomeScreen.link, HomeScreen.now, HomeScreen.stale_seconds)
         yield FlowStrip(has_sparks=sparks).data_bind(HomeScreen.home)
         yield AlertLine(id="alert")
         with Horizontal(id="body"):
@@ -226,13 +226,20 @@ class HomeScreen(PaneKeys):
         self.alert_line.alerts = found
         self._show_alerts()
         needy = sum(one.severity in {"critical", "warning"} for one in found)
-        self._window_title.show(title_of(self._title or self.link.address, needy))
+        self._window_title.show(title_of(self._place, needy))
         if rings and self._settings.bell and home.taken:
             self.app.bell()
         is_stale = self.stale_seconds is not None
         for drawn in self.query(Drawn).exclude("#top, #alert, #keys"):
             drawn.is_stale = is_stale
         self.key_bar.refused = self.refused
+
+    @property
+    def _place(self) -> str:
+        """What this window shows, for its title."""
+        context = self._gateway.context
+        name = self._title or context.name or self.link.address
+        return f"{name} PRODUCTION" if context.is_production else name
 
     def say(self, sentence: str, *, is_refusal: bool = False) -> None:
         """Show what came of a key, in the alert's place for some seconds."""

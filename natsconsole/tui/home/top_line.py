@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from textual.reactive import var
 
+from natsconsole.domain.contexts import Context
 from natsconsole.domain.snapshots import Link
-from natsconsole.tui.drawing import Line, OneLine
+from natsconsole.tui.drawing import Ink, Line, OneLine
 from natsconsole.tui.format import clock_time, duration, milliseconds
 
 NAME = "natsconsole"
+PRODUCTION = "PRODUCTION"
 
 
 class TopLine(OneLine):
@@ -19,9 +21,10 @@ class TopLine(OneLine):
     stale_seconds: var[float | None] = var(None)
     """How old the data is, where that is older than it should be."""
 
-    def __init__(self, title: str, *, is_read_only: bool) -> None:
+    def __init__(self, title: str, context: Context, *, is_read_only: bool) -> None:
         super().__init__(id="top")
         self._title = title
+        self._shown_context = context
         self._is_read_only = is_read_only
 
     def watch_link(self) -> None:
@@ -52,6 +55,9 @@ class TopLine(OneLine):
     def _left(self, shortening: int) -> Line:
         line = self.line().space().put(NAME, "title").space(2)
         link = self.link
+        context = self._shown_context
+        if context.name and shortening < 4:
+            line.put(context.name, _ink_of(context)).put(" · ", "faint")
         parts = []
         if self._title and shortening < 4:
             parts.append(self._title)
@@ -83,6 +89,8 @@ class TopLine(OneLine):
 
     def _right(self, *, with_clock: bool) -> Line:
         line = self.line()
+        if self._shown_context.is_production:
+            line.put(PRODUCTION, "bad-word").space(2)
         if self._is_read_only:
             line.put("READ-ONLY", "warn")
         else:
@@ -90,3 +98,21 @@ class TopLine(OneLine):
         if with_clock:
             line.space(2).put(clock_time(self.now), "plain")
         return line.space()
+
+
+def _ink_of(context: Context) -> Ink:
+    match context.settings.colour:
+        case "red":
+            return "context-red"
+        case "yellow":
+            return "context-yellow"
+        case "green":
+            return "context-green"
+        case "blue":
+            return "context-blue"
+        case "magenta":
+            return "context-magenta"
+        case "cyan":
+            return "context-cyan"
+        case None:
+            return "strong"

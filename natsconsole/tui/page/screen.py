@@ -18,7 +18,7 @@ from textual.widgets import Input
 from textual.worker import Worker
 
 from natsconsole.domain.snapshots import Link
-from natsconsole.gateway.interface import Gateway, GatewayError
+from natsconsole.gateway.interface import Contexts, Gateway, GatewayError
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.drawing import Drawn, Ink, Line, OneLine
 from natsconsole.tui.home.top_line import TopLine
@@ -48,6 +48,8 @@ class Surroundings:
     """Seconds between two movements of clock and ages."""
     starter: ReceiverStarter | None = None
     lab: LabRunner | None = None
+    contexts: Contexts | None = None
+    """Where another connection can be chosen."""
 
 
 @dataclass
@@ -113,9 +115,9 @@ class Page(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Put the frame around the body."""
-        yield TopLine(self.around.title, is_read_only=self.gateway.read_only).data_bind(
-            Page.link, Page.now
-        )
+        yield TopLine(
+            self.around.title, self.gateway.context, is_read_only=self.gateway.read_only
+        ).data_bind(Page.link, Page.now)
         yield PageTitle(id="page-title")
         yield from self.compose_body()
         yield NoticeLine(id="notice")
