@@ -62,6 +62,7 @@ class LiveGateway:
     ``silent_after``: seconds without a message that make a host silent, 0 for never.
     ``pattern``: where the host stands in a stored subject; as the stream suggests unless given.
     ``context``: what the connection is, for those who look.
+    ``consumer``: the only one whose figures are shown; any that fits unless named.
     """
 
     def __init__(
@@ -73,6 +74,8 @@ class LiveGateway:
         silent_after: float = 0.0,
         pattern: HostPattern | None = None,
         context: Context = NO_CONTEXT,
+        consumer: str = "",
+        triage: Triage | None = None,
     ) -> None:
         self._connection = connection
         self._context = context
@@ -80,7 +83,10 @@ class LiveGateway:
         self._stream = stream
         self._read_only = read_only
         self._silent_after = silent_after
+        self._consumer = consumer
         self._jetstream = JetStream(connection, timeout=2.0)
+        self._triage = triage or LiveTriage(connection)
+        self._actions = Actions(connection, self._jetstream, read_only=read_only)
         self._reader = StreamReader(connection, self._jetstream, stream, asks_leader=True)
         self._receivers = Receivers(connection, stream)
         self._advisories = Advisories(connection, self._jetstream, stream)
@@ -138,10 +144,10 @@ class LiveGateway:
 
     async def look(self) -> HomeSnapshot:
         """Take one look at stream, consumers, hosts and receivers."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             self._rtt = await self._connection.rtt()
             info = await self._stream_info()
-            self._consumers = await self._jetstream.consumers(self._stream)
+            self._consumers = await self._their_consumers()
             receivers = await self._receivers.statuses()
             known = await self._receivers.hosts()
             now = time.time()
@@ -151,7 +157,7 @@ class LiveGateway:
 
     async def recent_lines(self, host: str, limit: int) -> Sequence[LogLine]:
         """Return the newest lines of a host, oldest first, at most ``limit``."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             info = self._info or await self._stream_info()
         lines = await self.lines_before(host, info.state.last_seq + 1, limit)
         return lines[-limit:]
@@ -161,7 +167,7 @@ class LiveGateway:
         subject = self._pattern.subject_of(host)
         found: list[LogLine] = []
         count = FIRST_MESSAGES
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             info = self._info or await self._stream_info()
             while len(found) < limit:
                 messages = await self._reader.before(
@@ -178,12 +184,12 @@ class LiveGateway:
 
     async def sequence_at(self, host: str, moment: float) -> int | None:
         """Return the sequence of a host's first message stored at or after a moment."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             return await self._reader.sequence_at(self._pattern.subject_of(host), moment)
 
     async def lines_after(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
         """Return a host's lines behind a stream sequence: whole messages, about ``limit`` lines."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             messages = await self._reader.messages_from(
                 self._pattern.subject_of(host), sequence + 1, batch=min(limit, _LINES_BATCH)
             )
@@ -192,7 +198,7 @@ class LiveGateway:
     async def marks(self, hosts: Sequence[str]) -> Mapping[str, HostMarks]:
         """Return how far the lines of these hosts have come."""
         names = tuple(hosts)
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             known, unacked = await asyncio.gather(
                 self._receivers.hosts(names), self._receivers.unacked(names)
             )
@@ -251,34 +257,34 @@ class LiveGateway:
 
     async def receivers(self) -> Sequence[ReceiverStatus]:
         """Return the status of every receiver that answers, by name."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             return await self._receivers.statuses()
 
     async def host_statuses(self) -> Mapping[str, HostStatus]:
         """Return what receivers know of every host."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             return await self._receivers.hosts()
 
     async def in_flight(self, hosts: Sequence[str] | None, limit: int) -> InFlight:
         """Return the messages in flight of these hosts, or of all, over all receivers."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             return await self._receivers.in_flight(None if hosts is None else tuple(hosts), limit)
 
-    async def message(self, sequence: int) -> StreamMessage | None:
+    async def message(self, sequence: int, stream: str = "") -> StreamMessage | None:
         """Return a stored message, or None where the stream has it no more."""
-        with _as_gateway_errors(self._stream):
-            stored = await self._jetstream.message_at(self._stream, sequence)
+        with as_gateway_errors(self._stream):
+            stored = await self._jetstream.message_at(stream or self._stream, sequence)
         return message_of(stored, self._pattern.host_of(stored.subject)) if stored else None
 
-    async def open_message(self, sequence: int) -> OpenedMessage | None:
+    async def open_message(self, sequence: int, stream: str = "") -> OpenedMessage | None:
         """Return a stored message and what became of it, or None where it is gone."""
-        message = await self.message(sequence)
+        message = await self.message(sequence, stream)
         if message is None:
             return None
-        if not message.host:
+        if not message.host or stream not in {"", self._stream}:
             return OpenedMessage(message=message)
         hosts = (message.host,)
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             found = await self._receivers.in_flight(hosts, MESSAGES_OF_A_HOST)
             known = await self._receivers.hosts(hosts)
         marks = await self.marks(hosts)
@@ -291,7 +297,7 @@ class LiveGateway:
 
     async def listen(self) -> None:
         """Begin to listen to the stream's advisories, and read those that were kept."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             await self._advisories.listen()
             await self._advisories.read_past()
 
@@ -299,12 +305,64 @@ class LiveGateway:
         """Return the advisories that came, newest first; at once, from memory."""
         return self._advisories.seen()
 
+    @property
+    def triage(self) -> Triage:
+        """Looks at all streams and consumers."""
+        return self._triage
+
+    async def carry_out(self, action: Action) -> str:
+        """Change a stream, a consumer or a message; the answer is one sentence for the user."""
+        return await self._actions.carry_out(action)
+
+    async def neighbour(self, stream: str, subject: str, sequence: int, step: int) -> int | None:
+        """Return the sequence of the message of a subject before (-1) or behind (1) another."""
+        reader = self._reader_of(stream)
+        with as_gateway_errors():
+            if step > 0:
+                found = await reader.first_after(subject, sequence + 1)
+                return found.sequence if found else None
+            info = await self._jetstream.stream_info(stream)
+            before = await reader.before(subject, sequence, 1, first=info.state.first_seq)
+        return before[-1].sequence if before else None
+
+    async def moment_in(self, stream: str, subject: str, moment: float) -> int | None:
+        """Return the sequence of the first message of a filter stored at or after a moment."""
+        with as_gateway_errors():
+            return await self._reader_of(stream).sequence_at(subject or ">", moment)
+
+    async def count(self, stream: str, subject: str) -> int:
+        """Return how many messages of a stream a subject filter matches."""
+        with as_gateway_errors():
+            found = await self._reader_of(stream).first_after(subject, 1)
+        return found.pending + 1 if found else 0
+
+    def _reader_of(self, stream: str) -> StreamReader:
+        return StreamReader(self._connection, self._jetstream, stream, asks_leader=True)
+
+    def showing(self, stream: str, pattern: HostPattern | None, consumer: str = "") -> LiveGateway:
+        """Return a gateway over the same connection that shows the hosts of another stream."""
+        return LiveGateway(
+            self._connection,
+            stream,
+            read_only=self._read_only,
+            silent_after=self._silent_after,
+            pattern=pattern,
+            context=self._context,
+            consumer=consumer,
+            triage=self._triage,
+        )
+
     async def _change(self, asking: Awaitable[ReceiverStatus]) -> ReceiverStatus:
         if self._read_only:
             asking.close()  # type: ignore[attr-defined]
             raise NotPermittedError("the console is read-only: start it without --read-only")
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             return await asking
+
+    async def _their_consumers(self) -> list[ConsumerInfo]:
+        if self._consumer:
+            return [await self._jetstream.consumer_info(self._stream, self._consumer)]
+        return await self._jetstream.consumers(self._stream)
 
     async def _stream_info(self) -> StreamInfo:
         info = await self._jetstream.stream_info(
@@ -472,20 +530,3 @@ def _mark_of(memory: HostMemory, floors: Mapping[str, ConsumerInfo]) -> int:
 
 def _delivered(consumer: ConsumerInfo | None) -> int:
     return consumer.delivered.stream_seq if consumer else 0
-
-
-@contextlib.contextmanager
-def _as_gateway_errors(stream: str) -> Iterator[None]:
-    try:
-        yield
-    except NotConnectedError as error:
-        raise LinkLostError(str(error)) from error
-    except ConnectionProblem as error:
-        raise GatewayError(str(error)) from error
-    except ApiError as error:
-        if error.err_code == STREAM_NOT_FOUND:
-            raise GatewayError(
-                f"there is no stream {stream!r}: name one with --stream, "
-                "or make it with `natsconsole setup`"
-            ) from error
-        raise GatewayError(str(error)) from error
