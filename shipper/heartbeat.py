@@ -110,6 +110,7 @@ class HeartbeatSender:
                 files=survey.files,
                 lost_bytes=survey.lost_bytes,
                 problems=self._problems.sentences[:_PROBLEMS_SHOWN],
+                problem_kinds=self._problems.kinds[:_PROBLEMS_SHOWN],
             )
 
     def _pulses(self, survey: Survey) -> Iterator[HostPulse]:

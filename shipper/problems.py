@@ -42,3 +42,8 @@ class Problems:
     def sentences(self) -> tuple[str, ...]:
         """The problems there are now."""
         return tuple(self._sentences.values())
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of each of them what kind it is, in the same order."""
+        return tuple(self._sentences)

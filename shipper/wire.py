@@ -234,6 +234,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """At least so many bytes were taken away before they were read, as copytruncate does."""
     problems: tuple[str, ...] = ()
     """What is wrong now, one line each."""
+    problem_kinds: tuple[str, ...] = ()
+    """Of each of them what kind it is, such as ``full``, ``storage`` or ``no-answer``."""
 
 
 def publish_subject(prefix: str, host: str) -> str:

@@ -58,6 +58,8 @@ class ConsumerState:
     """When these figures were read, by our clock, in seconds since the epoch."""
     created: str = ""
     """RFC 3339."""
+    created_seconds: float = 0.0
+    """Since then."""
     description: str = ""
     kind: Literal["pull", "push"] = "pull"
     is_durable: bool = True
@@ -75,6 +77,9 @@ class ConsumerState:
     inactive_threshold_seconds: float = 0.0
     """After so long without a client it is deleted; 0 is never."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    is_missing: bool = False
+    """The server knows it, and nobody could tell how it stands: all but the name is unknown."""
 
     lag_messages: int = 0
     """num_pending: stored, matched and not delivered yet."""

@@ -51,3 +51,33 @@ class RateMeter:
         """The last so many of them."""
         history = self._history
         return tuple(islice(history, max(0, len(history) - number), None))
+
+
+class Trend:
+    """How fast a figure rises or falls over the last seconds.
+
+    Unlike a `RateMeter`'s counter it may fall; two samples are always kept, however far apart.
+    """
+
+    __slots__ = ("_samples", "_window")
+
+    def __init__(self, *, window: float = 2 * WINDOW_SECONDS) -> None:
+        self._window = window
+        self._samples: deque[tuple[float, float]] = deque()
+
+    def note(self, now: float, value: float) -> None:
+        """Take a sample; one that is not later than the last replaces it."""
+        samples = self._samples
+        while samples and samples[-1][0] >= now:
+            samples.pop()
+        samples.append((now, value))
+        while len(samples) > 2 and now - samples[1][0] >= self._window:
+            samples.popleft()
+
+    @property
+    def rate(self) -> float:
+        """Per second, over the window; 0 before the second sample."""
+        if len(self._samples) < 2:
+            return 0.0
+        (first_time, first), (last_time, last) = self._samples[0], self._samples[-1]
+        return (last - first) / (last_time - first_time)

@@ -103,6 +103,10 @@ class StreamState:
     """As the server says, whether or not we may see them."""
     knows_consumers: bool = True
     """False where this login may not list its consumers, or they were not read yet."""
+    is_missing: bool = False
+    """The server knows it, and nobody could tell how it stands: all but the name is unknown."""
+    offline_reason: str = ""
+    """Why a server does not run it, as an older one does not what a newer one made."""
 
     cluster: str = ""
     """Empty on a server alone."""
@@ -122,6 +126,11 @@ class StreamState:
     """Messages stored per second between each two looks, oldest first."""
     limits: tuple[Limit, ...] = ()
     """Those that are set, the nearest first."""
+
+    @property
+    def is_mirror_only(self) -> bool:
+        """Whether it takes messages from nowhere but the stream that it mirrors."""
+        return self.is_mirror and not self.subjects and len(self.sources) == 1
 
     @property
     def is_replicated(self) -> bool:

@@ -24,6 +24,8 @@ class ServerFacts:
     address: str = ""
     """Host and port, never with credentials."""
     rtt_seconds: float | None = None
+    has_leader: bool = True
+    """Whether JetStream's own group, which all servers of a cluster are in, has a leader."""
     clock_ahead_seconds: float | None = None
     """By how much a server's clock is ahead of ours, below 0 where it is behind: what the time
     that a request took cannot explain. None where no answer told its time."""
@@ -46,6 +48,18 @@ class AccountFacts:
     """Requests of the account that JetStream answered with an error, ever."""
     tier: str = ""
     """Where limits are by tier, the one that is fullest, such as ``R3``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishTrouble:
+    """What somebody who publishes says of it, though nothing is stored of that."""
+
+    who: str
+    """The machine."""
+    kind: Literal["no-answer", "no-room", "stream-full", "other"]
+    sentence: str
+    heard_seconds: float = 0.0
+    """Since it was said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +89,10 @@ class TriageSnapshot:
     consumers_total: int | None = None
     verdicts: tuple[Verdict, ...] = ()
     """Worst first."""
+    troubles: tuple[PublishTrouble, ...] = ()
+    """What shippers say goes wrong as they publish."""
+    keeps_advisories: bool = False
+    """Whether a stream keeps the advisories that name messages given up."""
     not_permitted: tuple[str, ...] = ()
     """What the server refuses this login, one line each."""
     problem: str = ""

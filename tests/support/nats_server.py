@@ -29,10 +29,12 @@ class NatsServer:
     Args:
         directory: where its store, configuration and log go.
         config: more configuration text: users, max_payload and so on.
+        name: of the server.
     """
 
-    def __init__(self, directory: Path, *, config: str = "") -> None:
+    def __init__(self, directory: Path, *, config: str = "", name: str = "test") -> None:
         self.directory = directory
+        self.name = name
         self.config = config
         self.port = 0
         self._process: asyncio.subprocess.Process | None = None
@@ -76,7 +78,7 @@ class NatsServer:
             f"""
 host: 127.0.0.1
 port: {self.port or -1}
-server_name: test
+server_name: {self.name}
 ports_file_dir: {json.dumps(str(self.directory))}
 jetstream {{ store_dir: {json.dumps(str(self.directory / "store"))} }}
 {self.config}
