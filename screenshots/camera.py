@@ -17,6 +17,7 @@ from natsconsole.tui.home.line_view import LineView
 from screenshots.demo_data import NOW
 from screenshots.picture import picture_of, until
 from screenshots.scenes import Scene
+from tests.support.fake_gateway import FakeContexts
 
 STILL_LOOKS = 5
 LOOK_SECONDS = 0.15
@@ -37,7 +38,14 @@ def take(scene: Scene) -> str:
 async def _take(scene: Scene) -> str:
     gateway = scene.gateway()
     settings = replace(scene.settings, interval=0.2)
-    app = ConsoleApp(gateway, settings=settings, title="demo", demo=scene.demo(), clock=lambda: NOW)
+    app = ConsoleApp(
+        gateway,
+        settings=settings,
+        title="demo",
+        demo=scene.demo(),
+        clock=lambda: NOW,
+        contexts=FakeContexts(scene.contexts),
+    )
     async with app.run_test(size=scene.size) as pilot:
         await until(pilot, lambda: all(len(view.window) for view in app.screen.query(LineView)))
         await _stillness(pilot)

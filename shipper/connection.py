@@ -367,6 +367,15 @@ class Connection:
                 )
         return reply
 
+    def refusal_of(self, subject: str) -> PermissionDeniedError | None:
+        """Return what the server said if it lets this login not publish to a subject, else None.
+
+        It says so some time after a publish, if ever.
+        """
+        if self._addressed(subject) not in self.denied:
+            return None
+        return PermissionDeniedError("publish to", subject, self._server.address)
+
     async def publish(
         self,
         subject: str,

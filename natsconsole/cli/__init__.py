@@ -19,6 +19,7 @@ _COMMANDS = {
     "demo": "Watch a whole pipeline at work, on this machine, with nothing to set up.",
     "receive": "Receive hosts' logs from JetStream into files.",
     "setup": "Create or update the log stream.",
+    "tail": "Show lines of hosts as they come.",
 }
 
 

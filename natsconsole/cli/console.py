@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from natsconsole.cli.contexts import DEFAULT_STREAM, ConsoleContexts
 from natsconsole.cli.failures import Failure, failures_as_one_line
 from natsconsole.cli.receiver_child import ReceiverChildren
+from natsconsole.domain.contexts import why_read_only
 from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.gateway.interface import GatewayError
+from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.tui.settings import DEFAULTS, Settings
 from shipper.connection_options import ConnectionOptions
 
@@ -71,13 +73,18 @@ async def run_console(
         GatewayError: there is nothing to show, such as no stream of that name.
     """
     children = ReceiverChildren(options, asked.stream or DEFAULT_STREAM)
+
+    def starts_here(options: ConnectionOptions, gateway: LiveGateway) -> None:
+        refusal = why_read_only(gateway.context) if gateway.read_only else ""
+        children.belong_to(options, gateway.stream, refusal=refusal)
+
     contexts = ConsoleContexts(
         settings.contexts,
         stream=asked.stream,
         pattern=asked.pattern,
         read_only=asked.read_only,
         silent_after=settings.silent_after,
-        on_open=children.belong_to,
+        on_open=starts_here,
     )
     try:
         # The first look mostly waits: meanwhile the screen is loaded.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from natsconsole.cli.context_settings import NO_SETTINGS
 from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.host_pattern import HostPattern
-from natsconsole.gateway.interface import Gateway, GatewayError
+from natsconsole.gateway.interface import Gateway, GatewayError, LinkLostError
 from natsconsole.gateway.live_gateway import LiveGateway
 from shipper.connection import Connection, ConnectionProblem
 from shipper.connection_flags import ConnectionRefusal, connection_options
@@ -72,7 +72,7 @@ class ConsoleContexts:
         pattern: HostPattern | None = None,
         read_only: bool = False,
         silent_after: float = 0.0,
-        on_open: Callable[[ConnectionOptions, str], None] = lambda *_: None,
+        on_open: Callable[[ConnectionOptions, LiveGateway], None] = lambda *_: None,
     ) -> None:
         """Prepare.
 
@@ -82,7 +82,7 @@ class ConsoleContexts:
             pattern: where the host stands in a stored subject, where that was said.
             read_only: whether every change is refused in every context.
             silent_after: seconds that make a host silent.
-            on_open: is told the options and the stream of each gateway that is opened.
+            on_open: is told of each gateway that is opened, with its options.
         """
         self._settings = settings
         self._stream = stream
@@ -114,19 +114,30 @@ class ConsoleContexts:
 
         Raises:
             ConnectionProblem: there is no server, or it does not let us in.
-            GatewayError: there is nothing to show, such as no stream of that name.
+            GatewayError: there is no stream of the name that was asked for.
         """
         connection = Connection(options)
         await connection.open()
         try:
             gateway = self._gateway(connection)
-            await gateway.look()
+            await self._first_look(gateway)
         except BaseException:
             await connection.close()
             raise
         self._open[gateway] = connection
-        self._on_open(options, gateway.stream)
+        self._on_open(options, gateway)
         return gateway
+
+    async def _first_look(self, gateway: LiveGateway) -> None:
+        """Look once; without a stream of ours the console still shows those of others."""
+        try:
+            await gateway.look()
+        except LinkLostError:
+            raise
+        except GatewayError:
+            settings = self._settings.get(gateway.context.name, NO_SETTINGS)
+            if self._stream or settings.stream:
+                raise
 
     def _gateway(self, connection: Connection) -> LiveGateway:
         settings = self._settings.get(connection.options.context, NO_SETTINGS)

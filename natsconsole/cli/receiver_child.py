@@ -10,7 +10,7 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from pathlib import Path
 
-from natsconsole.gateway.interface import GatewayError
+from natsconsole.gateway.interface import GatewayError, NotPermittedError
 from shipper.connection_flags import environment_of
 from shipper.connection_options import ConnectionOptions
 from shipper.lifeline import Lifeline
@@ -28,20 +28,27 @@ class ReceiverChildren:
     def __init__(self, options: ConnectionOptions, stream: str) -> None:
         self._options = options
         self._stream = stream
+        self._refusal = ""
         self._lifeline = Lifeline()
         self._ending: list[Process] = []
 
-    def belong_to(self, options: ConnectionOptions, stream: str) -> None:
-        """Start later ones with these options for this stream; those that run stay as they are."""
+    def belong_to(self, options: ConnectionOptions, stream: str, *, refusal: str = "") -> None:
+        """Start later ones with these options for this stream; those that run stay as they are.
+
+        ``refusal`` says why none may be started, where that is so.
+        """
         self._options = options
         self._stream = stream
+        self._refusal = refusal
 
     async def start_receiver(self, directory: str, name: str, *, stays: bool) -> str:
         """Start a receiver; return in one line what was started and when it ends.
 
         Raises:
-            GatewayError: it cannot be started, or ended at once.
+            GatewayError: it cannot or may not be started, or ended at once.
         """
+        if self._refusal:
+            raise NotPermittedError(self._refusal)
         if not NAME.fullmatch(name):
             raise GatewayError(f"name {name!r}: use 1 to 32 letters, digits, '-' and '_'")
         out = _expanded(directory)

@@ -147,7 +147,7 @@ def _flat(table: Mapping[str, Any], above: str = "") -> list[tuple[str, object]]
 _CONTEXT = (
     "# [contexts.prod]",
     *(
-        f"# {f'{name} = {value}':<34}  {WORDS[name]}"
+        f"# {f'{name} = {value}':<29}  # {WORDS[name]}"
         for name, value in (
             ("production", "true"),
             ("read-only", "false"),

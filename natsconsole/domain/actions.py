@@ -7,13 +7,13 @@ Each says what it is about to do before it is done: its target, its plan in plai
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from natsconsole.domain.consumers import ConsumerState
 from natsconsole.domain.streams import StreamState
+from natsconsole.domain.verdicts.words import messages, nats
 
 API = "$JS.API"
 Change = int | float | str | tuple[float, ...]
@@ -21,11 +21,6 @@ EDITABLE = (
     "max_ack_pending", "ack_wait", "max_deliver", "backoff", "inactive_threshold", "description",
 )  # fmt: skip
 """Settings that a running consumer takes."""
-
-
-def nats(*words: str | int) -> str:
-    """Return a command of the ``nats`` CLI, quoted for a shell: names come from the network."""
-    return shlex.join(["nats", *map(str, words)])
 
 
 def moment_text(seconds: float) -> str:
@@ -97,9 +92,11 @@ class PauseConsumer(OfConsumer):
         """What will happen."""
         return (
             f"nothing is delivered until {moment_text(self.until)} UTC; then it goes on by itself",
-            f"{_messages(self.consumer.lag_messages)} wait now, more will come; "
-            "the stream's limits go on removing old ones",
-            f"{_messages(self.consumer.unacked)} delivered before can still be acknowledged",
+            (
+                f"{messages(self.consumer.lag_messages)} wait now, more will come; "
+                "the stream's limits go on removing old ones"
+            ),
+            f"{messages(self.consumer.unacked)} delivered before can still be acknowledged",
         )
 
     @property
@@ -121,7 +118,7 @@ class ResumeConsumer(OfConsumer):
     @property
     def plan(self) -> tuple[str, ...]:
         """What will happen."""
-        return (f"{_messages(self.consumer.lag_messages)} that wait are delivered from now on",)
+        return (f"{messages(self.consumer.lag_messages)} that wait are delivered from now on",)
 
     @property
     def command(self) -> str:
@@ -152,7 +149,7 @@ class ResetConsumer(OfConsumer):
         lines = [f"the next delivery is stream sequence {start:,}{self._meant}"]
         if start <= floor:
             lines.append(
-                f"up to {_messages(floor - start + 1)} acknowledged before are delivered once more"
+                f"up to {messages(floor - start + 1)} acknowledged before are delivered once more"
             )
         elif start > one.delivered_seq + 1:
             lines.append(
@@ -161,7 +158,7 @@ class ResetConsumer(OfConsumer):
             )
         if one.unacked:
             lines.append(
-                f"the {_messages(one.unacked)} in flight are forgotten: their acks count no more, "
+                f"the {messages(one.unacked)} in flight are forgotten: their acks count no more, "
                 "and delivery counts begin anew"
             )
         if one.pinned_client:
@@ -195,8 +192,10 @@ class UnpinConsumer(OfConsumer):
     def plan(self) -> tuple[str, ...]:
         """What will happen."""
         return (
-            f"client {self.consumer.pinned_client or '(none now)'} of group {self.group} is no "
-            "longer served alone; the next client that pulls is",
+            (
+                f"client {self.consumer.pinned_client or '(none now)'} of group {self.group} is no "
+                "longer served alone; the next client that pulls is"
+            ),
             "what the old one has in flight stays its own until ack wait is over",
         )
 
@@ -250,10 +249,14 @@ class DeleteConsumer(OfConsumer):
         """What will happen."""
         one = self.consumer
         return (
-            f"its place (ack floor {one.ack_floor_seq:,}) and {_messages(one.unacked)} in flight "
-            "are forgotten; a new one of that name begins where it is told to",
-            "the stream's messages stay, unless its retention is interest or work queue: "
-            "then what only this consumer waited for goes",
+            (
+                f"its place (ack floor {one.ack_floor_seq:,}) and {messages(one.unacked)} in flight"
+                " are forgotten; a new one of that name begins where it is told to"
+            ),
+            (
+                "the stream's messages stay, unless its retention is interest or work queue: "
+                "then what only this consumer waited for goes"
+            ),
             f"{one.waiting_pulls:,} pulls wait now: whoever sent them gets an error",
         )
 
@@ -297,7 +300,7 @@ class PurgeStream(Action):
         """What will happen."""
         one = self.stream
         there = one.messages if not self.subject else self.matching
-        many = "an unknown number of messages" if there is None else _messages(there)
+        many = "an unknown number of messages" if there is None else messages(there)
         of = f" of subject {self.subject}" if self.subject else ""
         if self.below:
             what = f"those of the {many}{of} before sequence {self.below:,} are removed"
@@ -305,13 +308,13 @@ class PurgeStream(Action):
             gone = None if there is None else max(0, there - self.keep)
             what = (
                 f"the newest {self.keep:,}{of} stay, "
-                f"{'all others are' if gone is None else f'{_messages(gone)} are'} removed"
+                f"{'all others are' if gone is None else f'{messages(gone)} are'} removed"
             )
         else:
             what = f"{many}{of} are removed"
         return (
             what,
-            f"the stream has {_messages(one.messages)}, {one.first_seq:,} to {one.last_seq:,}",
+            f"the stream has {messages(one.messages)}, {one.first_seq:,} to {one.last_seq:,}",
             "consumers that had not delivered them never will; nothing brings them back",
         )
 
@@ -353,8 +356,10 @@ class DeleteMessage(Action):
     def plan(self) -> tuple[str, ...]:
         """What will happen."""
         return (
-            f"message {self.sequence:,} on {self.subject}, {self.bytes:,} bytes, is removed and "
-            "overwritten on the disk",
+            (
+                f"message {self.sequence:,} on {self.subject}, {self.bytes:,} bytes, is removed"
+                " and overwritten on the disk"
+            ),
             "a consumer that has it in flight, or has not delivered it, goes on without it",
         )
 
@@ -394,12 +399,18 @@ class Republish(Action):
     def plan(self) -> tuple[str, ...]:
         """What will happen."""
         return (
-            f"a copy of message {self.sequence:,}, {len(self.payload):,} bytes, is published on "
-            f"{self.subject} with {len(self.headers)} of its headers",
-            "its Nats-Msg-Id and expectations stay behind: with them the server would take it "
-            "for the old one and store nothing",
-            "whatever listens on that subject gets it: the stream as its newest message, and "
-            "every consumer whose filter matches",
+            (
+                f"a copy of message {self.sequence:,}, {len(self.payload):,} bytes, goes out on "
+                f"{self.subject} with {len(self.headers)} of its headers"
+            ),
+            (
+                "its Nats-Msg-Id and expectations stay behind: with them the server would take it "
+                "for the old one and store nothing"
+            ),
+            (
+                "whatever listens on that subject gets it: the stream as its newest message, and "
+                "every consumer whose filter matches"
+            ),
         )
 
     @property
@@ -476,7 +487,3 @@ _FLAGS = {
     "inactive_threshold": lambda value: _flag("inactive-threshold", value),
     "description": lambda value: [f"--description={value}"],
 }
-
-
-def _messages(number: int) -> str:
-    return f"{number:,} message" if number == 1 else f"{number:,} messages"

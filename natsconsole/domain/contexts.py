@@ -50,3 +50,10 @@ class Context:
 
 
 NO_CONTEXT = Context(name="")
+
+
+def why_read_only(context: Context) -> str:
+    """Return in one line who made a console read-only."""
+    if context.settings.read_only:
+        return f"read-only: your settings file says so of context {context.name!r}"
+    return "read-only: this console changes nothing; start it without --read-only"

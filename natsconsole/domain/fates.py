@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from natsconsole.domain.consumers import ConsumerState
-
-
-def matches(subject_filter: str, subject: str) -> bool:
-    """Whether a subject filter, with ``*`` and ``>``, matches a subject."""
-    wanted, found = subject_filter.split("."), subject.split(".")
-    for place, token in enumerate(wanted):
-        if token == ">":
-            return len(found) > place
-        if place >= len(found) or token not in ("*", found[place]):
-            return False
-    return len(wanted) == len(found)
+from natsconsole.domain.subjects import overlap
 
 
 def fates_of(sequence: int, subject: str, consumers: Iterable[ConsumerState]) -> Iterator[str]:
     """Tell for each consumer what became of the message, the ones whose filter matches only."""
     for one in consumers:
-        if one.filters and not any(matches(filter_, subject) for filter_ in one.filters):
+        if one.filters and not any(overlap(filter_, subject) for filter_ in one.filters):
             continue
         yield f"{one.name}: {_fate(sequence, one)}"
 

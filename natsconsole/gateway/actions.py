@@ -20,6 +20,7 @@ from natsconsole.domain.actions import (
     UnpinConsumer,
     api_settings,
 )
+from natsconsole.domain.contexts import Context, why_read_only
 from natsconsole.gateway.errors import as_gateway_errors
 from natsconsole.gateway.interface import NotPermittedError
 from natsconsole.gateway.jetstream import JetStream
@@ -32,7 +33,10 @@ PAUSE_FROM = (2, 11, 0)
 class Actions:
     """Carries out what was planned, and says what came of it."""
 
-    def __init__(self, connection: Connection, jetstream: JetStream, *, read_only: bool) -> None:
+    def __init__(
+        self, connection: Connection, jetstream: JetStream, context: Context, *, read_only: bool
+    ) -> None:
+        self._context = context
         self._connection = connection
         self._jetstream = jetstream
         self._read_only = read_only
@@ -45,7 +49,7 @@ class Actions:
             GatewayError: it was not done.
         """
         if self._read_only:
-            raise NotPermittedError("the console is read-only: start it without --read-only")
+            raise NotPermittedError(why_read_only(self._context))
         with as_gateway_errors():
             return await self._do(action)
 

@@ -11,7 +11,7 @@ from natsconsole.domain.advisories import EventRing, EventsSeen, read_advisory
 from natsconsole.gateway.jetstream import STREAM_NOT_FOUND, ApiError, JetStream
 from natsconsole.gateway.log_stream import EVENTS_SUFFIX
 from natsconsole.gateway.stream_reader import StreamReader
-from shipper.connection import Connection, Subscription
+from shipper.connection import Connection, PermissionDeniedError, Subscription
 from shipper.connection_options import DEFAULT_EVENT_PREFIX
 
 CONSUMERS = "ADVISORY.CONSUMER.*"
@@ -31,6 +31,7 @@ class Advisories:
         self._subscriptions: list[Subscription] = []
         self._since = 0.0
         self._history = ""
+        self._not_permitted = ""
 
     async def listen(self) -> None:
         """Begin to listen; does nothing the second time."""
@@ -41,6 +42,8 @@ class Advisories:
         for what in (f"{CONSUMERS}.{self._stream}.>", f"{STREAMS}.{self._stream}"):
             subject = f"{prefix}.{what}"
             self._subscriptions.append(await self._connection.subscribe(subject, self._take))
+            if subject in self._connection.denied:
+                self._not_permitted = f"this login may not hear {subject}: events are missing"
 
     async def read_past(self) -> None:
         """Read what the stream that keeps advisories has, where there is one; only once."""
@@ -49,6 +52,9 @@ class Advisories:
         name = f"{self._stream}{EVENTS_SUFFIX}"
         try:
             info = await self._jetstream.stream_info(name)
+        except PermissionDeniedError:
+            self._history = f"older ones would be in stream {name}: this login may not read it"
+            return
         except ApiError as error:
             if error.err_code != STREAM_NOT_FOUND:
                 raise
@@ -72,7 +78,7 @@ class Advisories:
             counts=self._ring.counts(),
             forgotten=self._ring.forgotten,
             listening_since=self._since,
-            history=self._history,
+            history="; ".join(filter(None, (self._not_permitted, self._history))),
             revision=self._ring.revision,
         )
 

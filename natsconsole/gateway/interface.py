@@ -133,6 +133,10 @@ class Gateway(Protocol):
         """The stream whose hosts are shown."""
 
     @property
+    def has_stream(self) -> bool:
+        """Whether that stream was there when it was last looked for."""
+
+    @property
     def triage(self) -> Triage:
         """Looks at all streams and consumers."""
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from heapq import nsmallest
 from operator import attrgetter
 
 import msgspec
 
+from natsconsole.domain.actions import Action
 from natsconsole.domain.advisories import EventsSeen
-from natsconsole.domain.contexts import NO_CONTEXT, Context
+from natsconsole.domain.contexts import NO_CONTEXT, Context, why_read_only
 from natsconsole.domain.host_pattern import HostPattern, by_host
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.messages import InFlight, OpenedMessage, StreamMessage
@@ -31,11 +32,12 @@ from natsconsole.domain.receivers import (
     SettingsRequest,
 )
 from natsconsole.domain.snapshots import ConsumerTotals, Flow, HomeSnapshot, Link
+from natsconsole.gateway.actions import Actions
 from natsconsole.gateway.advisories import Advisories
+from natsconsole.gateway.errors import as_gateway_errors
 from natsconsole.gateway.host_memory import HostMemory
-from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
+from natsconsole.gateway.interface import NotPermittedError
 from natsconsole.gateway.jetstream import (
-    STREAM_NOT_FOUND,
     ApiError,
     ConsumerInfo,
     JetStream,
@@ -45,7 +47,8 @@ from natsconsole.gateway.log_stream import LAB_KEY, pattern_of
 from natsconsole.gateway.receivers import Receivers
 from natsconsole.gateway.stored_lines import lines_of, message_of
 from natsconsole.gateway.stream_reader import StreamReader
-from shipper.connection import Connection, ConnectionProblem, NotConnectedError
+from natsconsole.gateway.triage import LiveTriage, Triage
+from shipper.connection import Connection
 
 LOOKUPS = 64
 """Hosts whose lag is looked up in one look at most: the others keep what was found before."""
@@ -85,8 +88,8 @@ class LiveGateway:
         self._silent_after = silent_after
         self._consumer = consumer
         self._jetstream = JetStream(connection, timeout=2.0)
-        self._triage = triage or LiveTriage(connection)
-        self._actions = Actions(connection, self._jetstream, read_only=read_only)
+        self._triage = triage or LiveTriage(connection, api_prefix=connection.options.api_prefix)
+        self._actions = Actions(connection, self._jetstream, context, read_only=read_only)
         self._reader = StreamReader(connection, self._jetstream, stream, asks_leader=True)
         self._receivers = Receivers(connection, stream)
         self._advisories = Advisories(connection, self._jetstream, stream)
@@ -306,6 +309,11 @@ class LiveGateway:
         return self._advisories.seen()
 
     @property
+    def has_stream(self) -> bool:
+        """Whether that stream was there when it was last looked for."""
+        return self._info is not None
+
+    @property
     def triage(self) -> Triage:
         """Looks at all streams and consumers."""
         return self._triage
@@ -355,7 +363,7 @@ class LiveGateway:
     async def _change(self, asking: Awaitable[ReceiverStatus]) -> ReceiverStatus:
         if self._read_only:
             asking.close()  # type: ignore[attr-defined]
-            raise NotPermittedError("the console is read-only: start it without --read-only")
+            raise NotPermittedError(why_read_only(self._context))
         with as_gateway_errors(self._stream):
             return await asking
 
@@ -461,6 +469,7 @@ class LiveGateway:
             hosts_total=info.state.num_subjects or len(rows),
             receivers=receivers,
             is_lab=info.metadata.get(LAB_KEY) == "true",
+            problem=self._receivers.not_permitted,
         )
 
     async def _consumers_of(self, hosts: tuple[str, ...]) -> dict[str, ConsumerInfo | None]:

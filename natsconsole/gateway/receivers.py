@@ -19,12 +19,19 @@ from natsconsole.domain.receivers import (
     UnackedReply,
     UnackedRequest,
 )
-from natsconsole.gateway.interface import GatewayError
-from shipper.connection import Connection, NoRespondersError, RequestFailedError
+from natsconsole.gateway.interface import GatewayError, NotPermittedError
+from shipper.connection import (
+    Connection,
+    NoRespondersError,
+    PermissionDeniedError,
+    RequestFailedError,
+)
 from shipper.headers import fields_of
 
 _DISCOVERY_WAIT = 0.15
 _DISCOVERY_INTERVAL = 2.0
+_REFUSED_INTERVAL = 30.0
+"""Seconds until a login that may not ask for receivers asks again."""
 _STATUS_TIMEOUT = 1.0
 _CHANGE_TIMEOUT = 8.0
 _PAGE = 1000
@@ -45,10 +52,19 @@ class Receivers:
         self._subjects: dict[str, str] = {}
         self._discovered = 0.0
         self._labs: frozenset[str] = frozenset()
+        self._is_refused = False
+        self.not_permitted = ""
+        """What this login may not ask of receivers, in one line: they seem absent then."""
 
     async def statuses(self) -> tuple[ReceiverStatus, ...]:
         """Return the status of every receiver that answers, by name."""
-        if not self._subjects or time.monotonic() - self._discovered > _DISCOVERY_INTERVAL:
+        since = time.monotonic() - self._discovered
+        if self._is_refused:
+            is_due = since > _REFUSED_INTERVAL
+        else:
+            self.not_permitted = ""
+            is_due = not self._subjects or since > _DISCOVERY_INTERVAL
+        if is_due:
             await self._discover()
         answers = await asyncio.gather(*(self._status(name) for name in sorted(self._subjects)))
         found = tuple(status for status in answers if status is not None)
@@ -62,7 +78,11 @@ class Receivers:
             offset, total = 0, 1
             while offset < total:
                 request = HostsRequest(hosts=names, offset=offset, limit=_PAGE)
-                reply = await self._ask(receiver, "hosts", request, HostsReply)
+                try:
+                    reply = await self._ask(receiver, "hosts", request, HostsReply)
+                except NotPermittedError as refusal:
+                    self.not_permitted = str(refusal)
+                    break
                 for host in reply.hosts:
                     known = found.get(host.host)
                     if known is None or host.delivered > known.delivered:
@@ -76,7 +96,11 @@ class Receivers:
         found: list[UnackedMessage] = []
         for receiver in list(self._subjects):
             request = UnackedRequest(hosts=hosts, limit=_PAGE)
-            reply = await self._ask(receiver, "unacked", request, UnackedReply)
+            try:
+                reply = await self._ask(receiver, "unacked", request, UnackedReply)
+            except NotPermittedError as refusal:
+                self.not_permitted = str(refusal)
+                continue
             found += reply.messages
         return found
 
@@ -128,6 +152,9 @@ class Receivers:
     async def _status(self, name: str) -> ReceiverStatus | None:
         try:
             return await self._ask(name, "status", None, ReceiverStatus)
+        except NotPermittedError as refusal:
+            self.not_permitted = str(refusal)
+            return None
         except GatewayError:
             self._subjects.pop(name, None)
             return None
@@ -149,6 +176,8 @@ class Receivers:
             reply = await self._connection.request(f"{subject}.{verb}", payload, timeout=timeout)
         except NoRespondersError:
             raise GatewayError(f"receiver {receiver} is not there") from None
+        except PermissionDeniedError as denial:
+            raise NotPermittedError(str(denial)) from None
         except RequestFailedError:
             raise GatewayError(f"receiver {receiver} does not answer") from None
         refusal = fields_of(reply.headers).get("Nats-Service-Error") if reply.headers else None
@@ -173,10 +202,14 @@ class Receivers:
 
         inbox = self._connection.new_inbox()
         subscription = await self._connection.subscribe(inbox, take)
+        subject = f"$SRV.INFO.{SERVICE_NAME}"
         try:
-            await self._connection.publish(f"$SRV.INFO.{SERVICE_NAME}", reply=inbox)
+            await self._connection.publish(subject, reply=inbox)
             await asyncio.sleep(_DISCOVERY_WAIT)
         finally:
             subscription.cancel()
+        denial = self._connection.refusal_of(subject)
+        self._is_refused = denial is not None
+        self.not_permitted = str(denial or "")
         self._subjects = found
         self._discovered = time.monotonic()

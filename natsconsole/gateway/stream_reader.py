@@ -209,6 +209,9 @@ class _Answers:
             async with asyncio.timeout(_TIMEOUT):
                 await self._complete
         except TimeoutError:
+            refusal = self._connection.refusal_of(subject)
+            if refusal is not None:
+                raise refusal from None
             raise RequestFailedError(f"no complete answer to {subject}") from None
         finally:
             subscription.cancel()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from natsconsole.cli.receiver_child import ReceiverChildren
-from natsconsole.gateway.interface import GatewayError
+from natsconsole.gateway.interface import GatewayError, NotPermittedError
 from natsconsole.gateway.live_gateway import LiveGateway
 from shipper.connection import Connection, ConnectionOptions
 from tests.support.nats_server import NatsServer
@@ -65,3 +65,12 @@ async def test_what_cannot_be_started_is_explained(
     (tmp_path / "file").touch()
     with pytest.raises(GatewayError, match=words):
         await children(nats_server).start_receiver(str(tmp_path / directory), name, stays=False)
+
+
+async def test_a_read_only_console_starts_none(tmp_path: Path) -> None:
+    options = ConnectionOptions()
+    started = ReceiverChildren(options, "LOGS")
+    started.belong_to(options, "LOGS", refusal="context 'prod' is read-only")
+    with pytest.raises(NotPermittedError, match="context 'prod' is read-only"):
+        await started.start_receiver(str(tmp_path / "out"), "receiver-1", stays=False)
+    assert not (tmp_path / "out").exists()

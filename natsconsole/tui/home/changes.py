@@ -78,12 +78,8 @@ def confirmation(change: Change, status: ReceiverStatus) -> str:
             return f"{status.name} is now {status.state}"
 
 
-def refusal(
-    name: ChangeName, receiver: ReceiverStatus | None, link: Link, *, read_only: bool
-) -> str:
+def refusal(name: ChangeName, receiver: ReceiverStatus | None, link: Link) -> str:
     """Return why the key for this does nothing now, or nothing where it works."""
-    if read_only:
-        return "read-only: this console changes nothing; start it without --read-only"
     if link.state != "live":
         return "there is no connection: nothing can be changed until it is back"
     if receiver is None:

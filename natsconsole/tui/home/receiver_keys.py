@@ -11,6 +11,7 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.worker import Worker
 
+from natsconsole.domain.contexts import why_read_only
 from natsconsole.domain.snapshots import EMPTY_HOME, HomeSnapshot, Link
 from natsconsole.gateway.interface import Gateway
 from natsconsole.tui.demo_controls import DemoControls
@@ -76,7 +77,9 @@ class ReceiverKeys(Screen[None]):
         return frozenset(command for command, name in CHANGES.items() if self._refusal(name))
 
     def _refusal(self, name: ChangeName) -> str:
-        return refusal(name, self.home.receiver, self.link, read_only=self._gateway.read_only)
+        if self._gateway.read_only:
+            return why_read_only(self._gateway.context)
+        return refusal(name, self.home.receiver, self.link)
 
     def _change(self, name: ChangeName) -> None:
         receiver = self.home.receiver
@@ -132,6 +135,6 @@ class ReceiverKeys(Screen[None]):
         if self._demo is None:
             self.say("only a demo's receiver can be crashed from here", is_refusal=True)
         elif self._gateway.read_only:
-            self.say("read-only: this console changes nothing", is_refusal=True)
+            self.say(why_read_only(self._gateway.context), is_refusal=True)
         elif self.ask("crash", self._demo.crash_receiver):
             self.say("the receiver was killed with -9; the demo starts it again")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from natsconsole.domain.contexts import why_read_only
 from natsconsole.domain.lab import (
     Action,
     AnswerWorst,
@@ -102,7 +103,7 @@ class LabRunner:
     async def refusal(self, scene: LabScene) -> str:
         """Return why the scene cannot be played, or nothing."""
         if self._gateway.read_only:
-            return "read-only: this console changes nothing; start it without --read-only"
+            return why_read_only(self._gateway.context)
         if self._is_lab_stream is None:
             self._is_lab_stream = (await self._gateway.look()).is_lab
         is_demo = self._demo is not None

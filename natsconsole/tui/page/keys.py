@@ -36,6 +36,8 @@ class PageKeys(OneLine):
 
     refused: var[frozenset[str]] = var(frozenset())
     """Ids of commands that would be refused now: they are faint."""
+    question: var[str] = var("")
+    """What is asked while the user types; it takes the place of the keys."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(id="page-keys")
@@ -51,9 +53,21 @@ class PageKeys(OneLine):
         """Make the refused ones faint."""
         self.repaint()
 
+    def watch_question(self) -> None:
+        """Ask, or show the keys again."""
+        self.repaint()
+
     def draw_line(self) -> Line:
-        """Draw the keys that fit."""
+        """Draw the keys that fit, or what is asked."""
         line = self.line()
+        if self.question:
+            line.space().put(self.question, "title").space(2)
+            return (
+                line.put("Enter", "key")
+                .put(" takes it  ", "muted")
+                .put("Esc", "key")
+                .put(" leaves", "muted")
+            )
         for start, command in self._placed():
             is_refused = command.id in self.refused
             line.fill_to(start).put(command.key_text, "faint" if is_refused else "key").space()

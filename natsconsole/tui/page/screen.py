@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import Worker
 
+from natsconsole.domain.contexts import why_read_only
 from natsconsole.domain.snapshots import Link
 from natsconsole.gateway.interface import Contexts, Gateway, GatewayError
 from natsconsole.tui.demo_controls import DemoControls
@@ -28,6 +29,7 @@ from natsconsole.tui.page.help import PageHelp
 from natsconsole.tui.page.keys import PageKeys
 from natsconsole.tui.page.notice import NoticeLine
 from natsconsole.tui.receiver.starter import ReceiverStarter
+from natsconsole.tui.triage.feed import TriageFeed
 
 PAGE_CSS = Path(__file__).with_name("page.tcss")
 PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]*"
@@ -48,6 +50,8 @@ class Surroundings:
     """Seconds between two movements of clock and ages."""
     starter: ReceiverStarter | None = None
     lab: LabRunner | None = None
+    triage: TriageFeed
+    """The looks at all streams and consumers that the screens share."""
     contexts: Contexts | None = None
     """Where another connection can be chosen."""
 
@@ -191,7 +195,7 @@ class Page(Screen[None]):
     def refusal(self) -> str:
         """Return why nothing at all can be changed now, or nothing."""
         if self.gateway.read_only:
-            return "read-only: this console changes nothing; start it without --read-only"
+            return why_read_only(self.gateway.context)
         if self.gateway.link.state != "live":
             return "there is no connection: nothing can be changed until it is back"
         return ""
@@ -222,11 +226,13 @@ class Page(Screen[None]):
         self.input.value = value
         self.input.cursor_position = len(value)
         self._on_typed, self._narrows = on_typed, narrows
+        self.page_keys.question = prompt
         self.add_class("-typing")
         self.input.focus()
 
     def _stop_typing(self) -> None:
         self._on_typed = None
+        self.page_keys.question = ""
         self.remove_class("-typing")
         self.focus_body()
 

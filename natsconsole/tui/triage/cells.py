@@ -74,7 +74,7 @@ def sign_of(worst: Verdict | None, *, is_idle: bool) -> tuple[str, Ink]:
 
 def verdict_ink(verdict: Verdict) -> Ink:
     """Return the ink of a verdict's sentence."""
-    return ("muted", "warn", "bad")[verdict.weight]  # type: ignore[return-value]
+    return ("muted", "warn", "bad")[verdict.weight]
 
 
 # Cells
@@ -246,7 +246,8 @@ CONSUMER_COLUMNS: tuple[Column[ConsumerRow], ...] = (
            sort=lambda row: row.consumer.redeliveries),
     Column(name="pulls", width=6, room=112, draw=lambda row: pulls_cell(row.consumer),
            sort=lambda row: row.consumer.waiting_pulls),
-    Column(name="sent", width=5, room=132, draw=lambda row: _age(row.consumer.last_delivery_seconds),
+    Column(name="sent", width=5, room=132,
+           draw=lambda row: _age(row.consumer.last_delivery_seconds),
            sort=lambda row: row.consumer.last_delivery_seconds or 0.0),
     Column(name="acked", width=5, room=132, draw=lambda row: _age(row.consumer.last_ack_seconds),
            sort=lambda row: row.consumer.last_ack_seconds or 0.0),

@@ -1,0 +1,81 @@
+"""What all screens of streams and consumers have: looks, verdicts, what is not permitted."""
+
+from __future__ import annotations
+
+from natsconsole.domain.triage import EMPTY_TRIAGE, TriageSnapshot
+from natsconsole.domain.verdicts.verdict import Verdict
+from natsconsole.tui.format import duration, milliseconds, plural
+from natsconsole.tui.page.screen import Surroundings
+from natsconsole.tui.triage.changing import Changing
+
+
+class TriagePage(Changing):
+    """A screen that is a function of the latest look at all streams and consumers."""
+
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
+        self.feed = around.triage
+        self.snapshot: TriageSnapshot = self.feed.latest
+        self._failure = ""
+
+    def look(self) -> None:
+        """Ask for a look; a fresh one is taken as it is."""
+        if self.is_current:
+            self.ask("triage", self.feed.look)
+
+    def answered_triage(self, snapshot: TriageSnapshot) -> None:
+        """Show it."""
+        self._failure = ""
+        if snapshot is not self.snapshot or snapshot is EMPTY_TRIAGE:
+            self.snapshot = snapshot
+            self.show()
+        self.tick()
+
+    def on_mount(self) -> None:
+        """Show what another screen has found already, once there is a size to show it in."""
+        if self.snapshot.taken:
+            self.call_after_refresh(self.show)
+
+    def show(self) -> None:
+        """Show the latest look. Each screen has its own way."""
+        raise NotImplementedError
+
+    def failed(self, name: str, reason: str) -> None:
+        """A look that failed is said where it stands; what a key asked for, at once."""
+        if name == "triage":
+            self._failure = reason
+            self.stand(f"this look failed: {reason}", "bad")
+        else:
+            super().failed(name, reason)
+
+    def stand_by_look(self) -> None:
+        """Say what is missing from the look, or what it cost."""
+        found = self.snapshot
+        if self._failure:
+            self.stand(f"this look failed: {self._failure}", "bad")
+        elif found.problem:
+            self.stand(found.problem, "warn")
+        elif found.not_permitted:
+            more = len(found.not_permitted) - 1
+            words = f" (and {more} more: see a stream's page)" if more else ""
+            self.stand(f"not permitted: {found.not_permitted[0]}{words}", "warn")
+        elif found.taken:
+            self.stand(
+                f"{plural(found.requests, 'request')} in {milliseconds(found.seconds)}, again "
+                f"every {found.interval_seconds:g} s; rates and counts since "
+                f"{duration(found.watched_seconds, gap=' ')} ago"
+            )
+
+    async def after_change(self) -> None:
+        """Look anew: something was changed."""
+        self.snapshot = await self.feed.look_again()
+
+    def answered_done(self, sentence: str) -> None:
+        """Say what came of it."""
+        self.show()
+        self.say(sentence)
+
+
+def command_of(verdict: Verdict | None, otherwise: str) -> str:
+    """Return the command that shows or cures what is wrong, else another."""
+    return verdict.command if verdict is not None and verdict.command else otherwise
