@@ -268,7 +268,7 @@ SCENES: tuple[Scene, ...] = (
     Scene(
         name="poison-json",
         gateway=shopping,
-        act=_go("C", "down", "down", "down", "enter", "o", "x"),
+        act=_go("C", "down", "down", "enter", "o", "x"),
         size=(120, 36),
     ),
     Scene(name="contexts", gateway=shopping, act=_go("K", "down"), contexts=triage_data.CONTEXTS),

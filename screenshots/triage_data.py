@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 from natsconsole.domain.consumers import ConsumerState, GivenUp, OldestMessage, Refused
 from natsconsole.domain.contexts import Context, ContextSettings
@@ -28,7 +29,7 @@ def _replicas(**of: Replica) -> tuple[Replica, ...]:
 def streams() -> tuple[StreamState, ...]:
     """Return the streams, by name."""
     chance = random.Random(5)  # noqa: S311
-    common = {"taken": NOW, "cluster": "shop", "replicas_wanted": 3, "leader": "n1",
+    common: dict[str, Any] = {"taken": NOW, "cluster": "shop", "replicas_wanted": 3, "leader": "n1",
               "allow_direct": True, "created": "2026-03-02T08:11:40Z",
               "duplicate_window_seconds": 120.0}  # fmt: skip
     wave = tuple(120 + 40 * chance.random() for _ in range(40))
@@ -73,7 +74,7 @@ def streams() -> tuple[StreamState, ...]:
 
 def consumers() -> tuple[ConsumerState, ...]:
     """Return the consumers, by stream and name."""
-    common = {"taken": NOW, "cluster": "shop", "replicas_wanted": 3, "leader": "n2",
+    common: dict[str, Any] = {"taken": NOW, "cluster": "shop", "replicas_wanted": 3, "leader": "n2",
               "replicas": _replicas(), "watched_seconds": 1_312.0, "max_waiting": 512,
               "max_ack_pending": 1_000, "created": "2026-03-02T08:12:02Z"}  # fmt: skip
     return (

@@ -155,9 +155,12 @@ def leader_cell(leader: str, wanted: int, replicas: tuple[Replica, ...], cluster
     return (f"{healthy}/{wanted} {leader or 'no leader'}", ink)
 
 
-def why_cell(worst: Verdict | None) -> Cell:
+def why_cell(worst: Verdict | None, *, names_consumer: bool = False) -> Cell:
     """Return the worst that is said, in plain words."""
-    return ("", "muted") if worst is None else (worst.sentence, verdict_ink(worst))
+    if worst is None:
+        return ("", "muted")
+    about = f"{worst.consumer}: " if names_consumer and worst.consumer else ""
+    return (f"{about}{worst.sentence}", verdict_ink(worst))
 
 
 def limit_words(limit: Limit) -> str:
@@ -220,7 +223,7 @@ STREAM_COLUMNS: tuple[Column[StreamRow], ...] = (
                                         row.stream.replicas, row.stream.cluster),
            sort=lambda row: row.stream.leader),
     Column(name="what is wrong", width=0, is_number=False,
-           draw=lambda row: why_cell(row.worst),
+           draw=lambda row: why_cell(row.worst, names_consumer=True),
            sort=lambda row: row.worst.weight if row.worst else -1),
 )  # fmt: skip
 

@@ -274,7 +274,8 @@ def _holding(one: StreamState, info: str) -> Iterator[Detail]:
     if one.deleted:
         yield line("deleted", f"{plural(one.deleted, 'message')} between the two")
     for limit in one.limits:
-        yield line(limit.name, limit_words(limit), "warn" if limit.share >= 0.9 else "plain")
+        words = limit_words(limit).partition(" ")[2]
+        yield line(limit.name, f"used {words}", "warn" if limit.share >= 0.9 else "plain")
     if not one.limits:
         yield line("limits", "none: it grows until the server's storage is full", "warn")
 

@@ -16,6 +16,7 @@ from natsconsole.tui.page.screen import Surroundings
 from natsconsole.tui.triage.page import TriagePage, command_of
 from natsconsole.tui.triage.table import TableOrder
 from natsconsole.tui.triage.table_rows import TableHeader, TableRows
+from natsconsole.tui.triage.why_lines import WhyLines
 
 Row = TypeVar("Row")
 
@@ -29,6 +30,7 @@ class ListPage(TriagePage, Generic[Row]):
     order: var[TableOrder[Any] | None] = var(None)
 
     header = getters.query_one(TableHeader)
+    why = getters.query_one(WhyLines)
 
     def __init__(self, around: Surroundings, only: str = "") -> None:
         super().__init__(around)
@@ -44,6 +46,7 @@ class ListPage(TriagePage, Generic[Row]):
         with Vertical(classes="page-body"):
             yield TableHeader().data_bind(ListPage.order)
             yield self.make_table()
+            yield WhyLines(id="why")
 
     def make_table(self) -> TableRows[Row]:
         """Return the rows' widget. Each list has its own."""
@@ -116,8 +119,10 @@ class ListPage(TriagePage, Generic[Row]):
         self.table.empty_text = self._empty_text(has_any=False)
 
     @on(PickRows.Moved)
-    def prefer_seen(self) -> None:
-        """Let the rows on the page be read first."""
+    def explain(self) -> None:
+        """Say below what is wrong with the chosen row."""
+        row = self.table.chosen
+        self.why.verdict = None if row is None else self.verdict_of(row)
 
     @on(TableHeader.Sorted)
     def sort_by(self, event: TableHeader.Sorted) -> None:

@@ -33,6 +33,8 @@ from natsconsole.tui.virtual_rows import VirtualRows
 
 NAME_WIDTH = 14
 Form = Literal["text", "json", "hex"]
+ANSWERS = frozenset(f"message.{name}" for name in ("ack", "nak", "later", "working", "term"))
+"""Commands for messages in flight only."""
 FORMS: tuple[Form, ...] = get_args(Form)
 
 
@@ -213,6 +215,7 @@ class MessageScreen(Answering):
         """Count down."""
         super().tick()
         in_flight = self.opened.in_flight if self.opened else None
+        self.page_keys.refused = frozenset() if in_flight else ANSWERS
         if in_flight is None:
             figures, right = f"{self.sequence:,}  of {self.stream}", ""
             elsewhere = self.stream != self.gateway.stream
