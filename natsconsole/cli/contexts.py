@@ -10,6 +10,7 @@ from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.gateway.interface import Gateway, GatewayError, LinkLostError
 from natsconsole.gateway.live_gateway import LiveGateway
+from natsconsole.gateway.recorder import Recorder
 from shipper.connection import Connection, ConnectionProblem
 from shipper.connection_flags import ConnectionRefusal, connection_options
 from shipper.connection_options import ConnectionOptions
@@ -72,6 +73,7 @@ class ConsoleContexts:
         pattern: HostPattern | None = None,
         read_only: bool = False,
         silent_after: float = 0.0,
+        recorder: Recorder | None = None,
         on_open: Callable[[ConnectionOptions, LiveGateway], None] = lambda *_: None,
     ) -> None:
         """Prepare.
@@ -82,6 +84,7 @@ class ConsoleContexts:
             pattern: where the host stands in a stored subject, where that was said.
             read_only: whether every change is refused in every context.
             silent_after: seconds that make a host silent.
+            recorder: keeps what is seen, in whichever context.
             on_open: is told of each gateway that is opened, with its options.
         """
         self._settings = settings
@@ -89,6 +92,7 @@ class ConsoleContexts:
         self._pattern = pattern
         self._read_only = read_only
         self._silent_after = silent_after
+        self._recorder = recorder
         self._on_open = on_open
         self._open: dict[Gateway, Connection] = {}
 
@@ -149,6 +153,7 @@ class ConsoleContexts:
             silent_after=self._silent_after,
             pattern=self._pattern or (HostPattern.parse(subject) if subject else None),
             context=context_of(connection.options, settings),
+            recorder=self._recorder,
         )
 
     async def leave(self, gateway: Gateway) -> None:

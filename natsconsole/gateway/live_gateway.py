@@ -45,6 +45,7 @@ from natsconsole.gateway.jetstream import (
 )
 from natsconsole.gateway.log_stream import LAB_KEY, pattern_of
 from natsconsole.gateway.receivers import Receivers
+from natsconsole.gateway.recorder import RecordedTriage, Recorder
 from natsconsole.gateway.stored_lines import lines_of, message_of
 from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.gateway.triage import LiveTriage, Triage
@@ -65,7 +66,7 @@ class LiveGateway:
     ``silent_after``: seconds without a message that make a host silent, 0 for never.
     ``pattern``: where the host stands in a stored subject; as the stream suggests unless given.
     ``context``: what the connection is, for those who look.
-    ``consumer``: the only one whose figures are shown; any that fits unless named.
+    ``recorder``: keeps what is seen.
     """
 
     def __init__(
@@ -77,8 +78,7 @@ class LiveGateway:
         silent_after: float = 0.0,
         pattern: HostPattern | None = None,
         context: Context = NO_CONTEXT,
-        consumer: str = "",
-        triage: Triage | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._connection = connection
         self._context = context
@@ -86,9 +86,12 @@ class LiveGateway:
         self._stream = stream
         self._read_only = read_only
         self._silent_after = silent_after
-        self._consumer = consumer
+        self._consumer = ""
+        """The only one whose figures are shown; any that fits where it is empty."""
         self._jetstream = JetStream(connection, timeout=2.0)
-        self._triage = triage or LiveTriage(connection, api_prefix=connection.options.api_prefix)
+        triage = LiveTriage(connection, api_prefix=connection.options.api_prefix)
+        self._triage: Triage = RecordedTriage(triage, recorder) if recorder else triage
+        self._recorder = recorder
         self._actions = Actions(connection, self._jetstream, context, read_only=read_only)
         self._reader = StreamReader(connection, self._jetstream, stream, asks_leader=True)
         self._receivers = Receivers(connection, stream)
@@ -156,7 +159,12 @@ class LiveGateway:
             now = time.time()
             self._remember(info, known, now)
             await self._look_up(now)
-            return self._snapshot(info, receivers, now)
+            home = self._snapshot(info, receivers, now)
+        if self._recorder is not None:
+            self._recorder.note(
+                home=home, link=self.link, events=self.events(), context=self._context.name
+            )
+        return home
 
     async def recent_lines(self, host: str, limit: int) -> Sequence[LogLine]:
         """Return the newest lines of a host, oldest first, at most ``limit``."""
@@ -349,16 +357,17 @@ class LiveGateway:
 
     def showing(self, stream: str, pattern: HostPattern | None, consumer: str = "") -> LiveGateway:
         """Return a gateway over the same connection that shows the hosts of another stream."""
-        return LiveGateway(
+        other = LiveGateway(
             self._connection,
             stream,
             read_only=self._read_only,
             silent_after=self._silent_after,
             pattern=pattern,
             context=self._context,
-            consumer=consumer,
-            triage=self._triage,
+            recorder=self._recorder,
         )
+        other._consumer, other._triage = consumer, self._triage
+        return other
 
     async def _change(self, asking: Awaitable[ReceiverStatus]) -> ReceiverStatus:
         if self._read_only:

@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 
 from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.gateway.interface import Contexts, Gateway, GatewayError
+from natsconsole.gateway.replay import Player
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.home.screen import HomeScreen
 from natsconsole.tui.keymap import Place, bindings, with_keys
@@ -29,7 +30,7 @@ class ConsoleApp(App[None]):
 
     CSS_PATH = "theme.tcss"
     TITLE = "natsconsole"
-    BINDINGS = bindings("go", "app", "leave")
+    BINDINGS = bindings("go", "replay", "app", "leave")
     COMMANDS = {ConsoleCommands}
     DEFAULT_MODE = "home"
 
@@ -43,6 +44,7 @@ class ConsoleApp(App[None]):
         clock: Callable[[], float] = time.time,
         starter: ReceiverStarter | None = None,
         contexts: Contexts | None = None,
+        player: Player | None = None,
     ) -> None:
         super().__init__()
         self.commands = with_keys(settings.keys)
@@ -51,6 +53,7 @@ class ConsoleApp(App[None]):
         self._title = title
         self._homes = 0
         self._starter, self._contexts, self._demo, self._clock = starter, contexts, demo, clock
+        self._player = player
         self._root = gateway
         """The gateway whose connection is used; another may show another stream over it."""
         self._arrange(gateway)
@@ -76,13 +79,20 @@ class ConsoleApp(App[None]):
             lab=self.lab,
             contexts=self._contexts,
             triage=feed,
+            player=self._player,
         )
         self._homes += 1
         mode = "home" if self._homes == 1 else f"home-{self._homes}"
         self.add_mode(
             mode,
             lambda: HomeScreen(
-                gateway, settings=settings, title=title, demo=demo, clock=clock, triage=feed
+                gateway,
+                settings=settings,
+                title=title,
+                demo=demo,
+                clock=clock,
+                triage=feed,
+                player=self._player,
             ),
         )
         return mode
@@ -148,3 +158,50 @@ class ConsoleApp(App[None]):
             self.pop_screen()
         if not isinstance(self.screen, ModalScreen | Page):
             self.push_screen(page(place, self._around))
+
+    # A recording
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let the keys of a replay work only where there is one."""
+        if action.startswith("replay_") and self._player is None:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_replay_play(self) -> None:
+        """Let time go on, or stop it."""
+        if self._player is not None:
+            self._player.toggle()
+            self._moved()
+
+    def action_replay_step(self, frames: int) -> None:
+        """Go so many moments on or back."""
+        if self._player is not None:
+            self._player.step(frames)
+            self._moved()
+
+    def action_replay_skip(self, seconds: float) -> None:
+        """Go so many seconds on or back."""
+        if self._player is not None:
+            self._player.go_to(self._player.now + seconds)
+            self._moved()
+
+    def action_replay_jump(self) -> None:
+        """Ask for a time, and go there."""
+        player = self._player
+        if player is None or isinstance(self.screen, ModalScreen):
+            return
+        from natsconsole.tui.replay.jump import JumpScreen
+
+        def go(moment: float | None) -> None:
+            if moment is not None:
+                player.go_to(moment)
+                self._moved()
+
+        self.push_screen(JumpScreen(player.recording.times[-1]), go)
+
+    def _moved(self) -> None:
+        """Show the other moment at once."""
+        self._around.triage.forget()
+        for screen in self.screen_stack:
+            if isinstance(screen, HomeScreen | Page):
+                screen.look()

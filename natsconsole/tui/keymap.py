@@ -11,7 +11,7 @@ from typing import Literal
 from textual.binding import Binding, BindingType
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
-Area = Literal["receiver", "hosts", "lines", "pane", "rows", "home", "go", "app", "leave"]
+Area = Literal["receiver", "hosts", "lines", "pane", "rows", "home", "go", "replay", "app", "leave"]
 ELSEWHERE = {"hosts": "lines", "lines": "hosts"}
 """Areas whose keys work only where the others' do not: one key may mean two things there."""
 Place = Literal[
@@ -31,7 +31,7 @@ PLACES: dict[Place, str] = {
     "contexts": "Contexts",
 }
 """The screens beside Home, each with keys of its own, as people call them."""
-GENERAL = frozenset({"rows", "go", "app", "leave"})
+GENERAL = frozenset({"rows", "go", "replay", "app", "leave"})
 """Areas whose keys work on those screens, too."""
 
 
@@ -397,6 +397,52 @@ COMMANDS: tuple[Command, ...] = (
         tooltip="Everything that needs attention, and for how long it has",
         shown_key="!",
         show=True,
+    ),
+    Command(
+        id="replay.play",
+        key="y",
+        action="app.replay_play",
+        label="play",
+        tooltip="Let a recording's time go on, or stop it (replay)",
+    ),
+    Command(
+        id="replay.on",
+        key="full_stop",
+        action="app.replay_step(1)",
+        label="step",
+        tooltip="Go to the recording's next moment (replay)",
+        shown_key=".",
+    ),
+    Command(
+        id="replay.back",
+        key="comma",
+        action="app.replay_step(-1)",
+        label="step back",
+        tooltip="Go to the recording's moment before (replay)",
+        shown_key=",",
+    ),
+    Command(
+        id="replay.minute_on",
+        key="greater_than_sign",
+        action="app.replay_skip(60)",
+        label="minute",
+        tooltip="Go a minute on in the recording (replay)",
+        shown_key=">",
+    ),
+    Command(
+        id="replay.minute_back",
+        key="less_than_sign",
+        action="app.replay_skip(-60)",
+        label="minute back",
+        tooltip="Go a minute back in the recording (replay)",
+        shown_key="<",
+    ),
+    Command(
+        id="replay.jump",
+        key="Y",
+        action="app.replay_jump",
+        label="jump",
+        tooltip="Go to a time of the recording: 12:30, -5m, a date (replay)",
     ),
     Command(
         id="app.palette",

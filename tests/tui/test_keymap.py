@@ -10,6 +10,7 @@ from natsconsole.tui.keymap import (
     ALL_COMMANDS,
     COMMANDS,
     ELSEWHERE,
+    GENERAL,
     PAGE_COMMANDS,
     PLACES,
     KeymapError,
@@ -37,7 +38,7 @@ PAGES: dict[Place, type[Page]] = {
 @pytest.mark.parametrize("place", PLACES)
 def test_a_page_has_an_action_for_each_key_and_no_key_twice(place: Place) -> None:
     commands = keys_of(place)
-    general = [one for one in COMMANDS if one.area in {"rows", "go", "app", "leave"}]
+    general = [one for one in COMMANDS if one.area in GENERAL]
     keys = Counter(key for one in (*commands, *general) for key in one.key.split(","))
     assert [key for key, number in keys.items() if number > 1] == []
     for command in commands:

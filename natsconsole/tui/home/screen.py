@@ -16,6 +16,7 @@ from natsconsole.domain.alert_ages import AlertAges, OpenAlert
 from natsconsole.domain.alerts import alerts, of_stream
 from natsconsole.domain.lines import HostMarks
 from natsconsole.gateway.interface import Gateway, GatewayError
+from natsconsole.gateway.replay import Player
 from natsconsole.tui.commands import commands_of
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.drawing import Drawn
@@ -36,6 +37,7 @@ from natsconsole.tui.home.too_small import TooSmall
 from natsconsole.tui.home.top_line import TopLine
 from natsconsole.tui.key_bar import KeyBar
 from natsconsole.tui.keymap import bindings
+from natsconsole.tui.replay.bar import ReplayBar
 from natsconsole.tui.settings import Settings
 from natsconsole.tui.triage.feed import TriageFeed
 from natsconsole.tui.window_title import WindowTitle, title_of
@@ -80,9 +82,11 @@ class HomeScreen(PaneKeys):
         demo: DemoControls | None,
         clock: Callable[[], float],
         triage: TriageFeed,
+        player: Player | None = None,
     ) -> None:
         super().__init__(gateway, demo, settings)
         self._triage = triage
+        self._player = player
         self._interval = max(settings.interval, settings.pace.looks)
         self._title = title
         self._clock = clock
@@ -110,6 +114,8 @@ class HomeScreen(PaneKeys):
         yield ReceiverBar(id="receiver").data_bind(
             HomeScreen.home, HomeScreen.change, HomeScreen.restarts
         )
+        if self._player is not None:
+            yield ReplayBar(self._player)
         yield KeyBar(id="keys")
         yield Prompt()
         yield TooSmall()
@@ -153,6 +159,10 @@ class HomeScreen(PaneKeys):
             pane.now = self.now
 
     # Asking
+
+    def look(self) -> None:
+        """Take a look now."""
+        self._look()
 
     def _look(self) -> None:
         self.ask("look", self._feed.look)

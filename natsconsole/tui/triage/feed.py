@@ -43,8 +43,12 @@ class TriageFeed:
         """Return a look that begins now: something was changed."""
         if self._under_way is not None:
             await asyncio.wait({self._under_way})
-        self._asked_at = float("-inf")
+        self.forget()
         return await self.look()
+
+    def forget(self) -> None:
+        """Let the next look begin at once: another moment is shown."""
+        self._asked_at = float("-inf")
 
     def close(self) -> None:
         """Wait for nothing any more."""
