@@ -23,8 +23,8 @@ from natsconsole.tui.settings import Settings
 def replay(file: Path, settings: Callable[[], Settings]) -> None:
     """Walk through a recording that `natsconsole --record FILE` made.
 
-    On every screen: y plays and stops, . and , go a moment on and back, < and > a minute, Y jumps
-    to a time.
+    On every screen: F5 plays and stops, [ and ] go a moment back and on, { and } a minute, F6
+    jumps to a time.
     """
     chosen = settings()
     with failures_as_one_line(NoRecordingError):

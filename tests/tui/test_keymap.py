@@ -4,6 +4,7 @@ from collections import Counter
 import pytest
 
 from natsconsole.tui.app import ConsoleApp
+from natsconsole.tui.contexts.screen import ContextsScreen
 from natsconsole.tui.events.screen import EventsScreen
 from natsconsole.tui.home.screen import HomeScreen
 from natsconsole.tui.keymap import (
@@ -22,6 +23,8 @@ from natsconsole.tui.keymap import (
 from natsconsole.tui.lab.screen import LabScreen
 from natsconsole.tui.page.screen import Page
 from natsconsole.tui.receiver.screen import ReceiversScreen
+from natsconsole.tui.triage.lists import ConsumersScreen, StreamsScreen
+from natsconsole.tui.triage.one_page import ConsumerPage, StreamPage
 from natsconsole.tui.unacked.message_screen import MessageScreen
 from natsconsole.tui.unacked.screen import UnackedScreen
 from natsconsole.tui.virtual_rows import VirtualRows
@@ -32,6 +35,11 @@ PAGES: dict[Place, type[Page]] = {
     "message": MessageScreen,
     "events": EventsScreen,
     "lab": LabScreen,
+    "streams": StreamsScreen,
+    "stream": StreamPage,
+    "consumers": ConsumersScreen,
+    "consumer": ConsumerPage,
+    "contexts": ContextsScreen,
 }
 
 

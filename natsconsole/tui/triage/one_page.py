@@ -107,9 +107,10 @@ class OnePage(TriagePage):
         self.rows.focus()
 
     def action_copy_command(self) -> None:
-        """Copy the command of the line, or of the nearest above."""
-        above = self.rows.rows[: self.rows.cursor + 1]
-        self.copy(next((one.command for one in reversed(above) if one.command), self.info_command))
+        """Copy the command of the line, or of the nearest above, or else below."""
+        rows, cursor = self.rows.rows, self.rows.cursor
+        near = (*reversed(rows[: cursor + 1]), *rows[cursor + 1 :])
+        self.copy(next((one.command for one in near if one.command), self.info_command))
 
     @property
     def info_command(self) -> str:
