@@ -86,10 +86,11 @@ async def console(
     waits: bool = True,
     settings: Settings = DEFAULTS,
     contexts: FakeContexts | None = None,
+    interval: float = 0.05,
 ) -> AsyncIterator[Console]:
     """Run a console on this gateway."""
     clock = Clock()
-    settings = replace(settings, interval=0.05)
+    settings = replace(settings, interval=interval)
     app = ConsoleApp(
         gateway, settings=settings, title="demo", demo=demo, clock=clock, contexts=contexts
     )

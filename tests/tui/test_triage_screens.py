@@ -72,7 +72,7 @@ async def test_the_lists_sort_narrow_and_say_why() -> None:
 
 
 async def test_one_opened_tells_all_and_leads_to_its_message() -> None:
-    async with console(shopping(), size=(120, 44)) as it:
+    async with console(shopping(), size=(120, 44), interval=1.0) as it:
         await open_consumer(it, "mail")
         for words in (
             "evidence        sequence 88,214, deliveries 9,203, floor 5 h",
@@ -117,7 +117,7 @@ async def test_one_opened_tells_all_and_leads_to_its_message() -> None:
 
 
 async def test_changes_show_their_plan_first() -> None:
-    async with console(shopping(), size=(120, 44)) as it:
+    async with console(shopping(), size=(120, 44), interval=1.0) as it:
         await open_consumer(it, "shipping")
         await it.press("p")
         await it.shows("pause it for how long?")
@@ -170,7 +170,7 @@ async def test_changes_show_their_plan_first() -> None:
 
 async def test_production_wants_the_name_typed_and_read_only_refuses_all() -> None:
     gateway = in_production()
-    async with console(gateway, size=(120, 44)) as it:
+    async with console(gateway, size=(120, 44), interval=1.0) as it:
         await it.press("M")
         await it.shows("STREAMS  4")
         await it.press("enter")
