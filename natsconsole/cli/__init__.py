@@ -21,6 +21,7 @@ _COMMANDS = {
     "receive": "Receive hosts' logs from JetStream into files.",
     "replay": "Walk through what `natsconsole --record` kept.",
     "setup": "Create or update the log stream.",
+    "status": "Say what is wrong with streams, consumers, hosts and receivers.",
     "tail": "Show lines of hosts as they come.",
 }
 

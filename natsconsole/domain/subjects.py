@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_FUNCTION = re.compile(r"\{\{[^{}]*\}\}|\$\d+")
+
 
 def overlap(one: str, other: str) -> bool:
     """Tell whether some subject matches both filters.
@@ -16,3 +20,12 @@ def overlap(one: str, other: str) -> bool:
         if mine != theirs and "*" not in (mine, theirs):
             return False
     return len(left) == len(right)
+
+
+def as_filter(destination: str) -> str:
+    """Return what a subject transform's destination may become, as a filter.
+
+    >>> as_filter("logs.{{partition(10)}}.>")
+    'logs.*.>'
+    """
+    return _FUNCTION.sub("*", destination)

@@ -119,9 +119,16 @@ class TriageSnapshot:
 
     @property
     def worst(self) -> Severity | Literal["unknown"]:
-        """The severity of the worst verdict; ``unknown`` where there was nothing to judge by."""
+        """The worst verdict's severity; ``unknown`` for no trouble where not all was seen."""
         severity = worst(self.verdicts)
-        return "unknown" if self.problem and severity == "ok" else severity
+        return "unknown" if severity == "ok" and not self.is_whole else severity
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there was enough to judge by."""
+        if self.problem and self.problem_kind != "too-old":
+            return False
+        return bool(self.streams) or self.streams_total is not None
 
 
 EMPTY_TRIAGE = TriageSnapshot()

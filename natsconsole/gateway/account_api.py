@@ -238,7 +238,7 @@ class AccountApi:
 
     async def account(self) -> AccountInfo:
         """Return what the account uses and may."""
-        return await self._ask("INFO", {}, AccountInfo, timeout=ACCOUNT_TIMEOUT)
+        return await self._ask("INFO", {}, AccountInfo, timeout=min(ACCOUNT_TIMEOUT, self._timeout))
 
     async def streams(self, offset: int = 0) -> StreamPage:
         """Return one page of the streams, by name."""

@@ -7,6 +7,7 @@ consumers anew, those that are preferred first, then those longest not read.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from heapq import nsmallest
@@ -45,6 +46,8 @@ FIRST_TIMES = 8
 AT_ONCE = 32
 """Requests under way together."""
 
+_NOT_IN_NAMES = re.compile(r"[\s.*>/\\]|^$")
+
 _Answer = TypeVar("_Answer")
 
 
@@ -69,7 +72,7 @@ class AccountReader:
         self._api = api
         self._events = events
         self._denials = denials
-        self._named = tuple(named)
+        self._named = tuple(name for name in named if not _NOT_IN_NAMES.search(name))
         self._first_look = first_look
         self._clock = clock
         self._is_first = True
@@ -194,12 +197,14 @@ class AccountReader:
                 await _all(self._list_consumers(memory) for memory in part)
 
     def _chosen(self, wanted: Sequence[StreamMemory]) -> Sequence[StreamMemory]:
+        """Choose whose consumers to list; those nobody answers for come last: they take long."""
         if self._is_first or len(wanted) <= LISTS:
-            return wanted
+            return sorted(wanted, key=attrgetter("is_unanswered"))
         preferred = {stream for stream, _ in self.preferred}
-        return nsmallest(
+        chosen = nsmallest(
             LISTS, wanted, key=lambda one: (one.name not in preferred, one.consumers_read)
         )
+        return sorted(chosen, key=attrgetter("is_unanswered"))
 
     async def _list_consumers(self, memory: StreamMemory) -> None:
         name = memory.name
@@ -224,6 +229,7 @@ class AccountReader:
                 self._forget(name)
             else:
                 self.unanswered.append(name)
+                memory.note_silence(self._clock())
             return
         self._take_consumers(memory, pages)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import cast
 
-from natsconsole.domain.consumers import ConsumerAckPolicy, ConsumerState, OldestMessage
+from natsconsole.domain.consumers import ConsumerAckPolicy, ConsumerState, OldestMessage, Refused
 from natsconsole.domain.rates import Trend
 from natsconsole.domain.streams import StreamState
 from natsconsole.domain.verdicts.judge import judge_consumer
@@ -172,11 +172,16 @@ class ConsumerMemory:
             return
         self._judged = revisions
         if self._listed is not None:
-            self.state = self._told(self._listed, of_mine, memory.state)
+            refused = of_mine.refused(self.floor, is_sampled=events.is_sampled)
+            self.state = self._told(self._listed, of_mine, refused, memory.state)
         self.verdicts = judge_consumer(self.state, memory.state, keeps_advisories=keeps_advisories)
 
     def _told(
-        self, listed: ListedConsumer, events: EventsOfConsumer, stream: StreamState
+        self,
+        listed: ListedConsumer,
+        events: EventsOfConsumer,
+        refused: Refused,
+        stream: StreamState,
     ) -> ConsumerState:
         config = listed.config
         # 0 is the stream's own number for a durable one.
@@ -236,7 +241,7 @@ class ConsumerMemory:
             lag_per_second=self._lag.rate,
             watched_seconds=max(0.0, self._taken - self._watched_since),
             history=tuple(self._history),
-            refused=events.refused(floor),
+            refused=refused,
             given_up=tuple(events.given_up),
             given_up_total=events.given_up_total,
             deleted_unacked=events.deleted_unacked,

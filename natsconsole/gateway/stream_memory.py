@@ -30,6 +30,7 @@ class StreamMemory:
         "_last",
         "_listed",
         "consumers_read",
+        "is_unanswered",
         "name",
         "revision",
         "state",
@@ -41,7 +42,9 @@ class StreamMemory:
         self.state = StreamState(name=name)
         self.verdicts: tuple[Verdict, ...] = ()
         self.consumers_read = 0.0
-        """When its consumers were last listed, by our clock; 0 before."""
+        """When its consumers were last asked for, by our clock; 0 before."""
+        self.is_unanswered = False
+        """Whether nobody answered then."""
         self.revision = 0
         """Changes whenever anything but ages did."""
         self._knows_consumers = False
@@ -93,10 +96,16 @@ class StreamMemory:
     def note_consumers(self, now: float, *, known: bool) -> None:
         """Take note that its consumers were read, or may not be."""
         self.consumers_read = now
+        self.is_unanswered = False
         if self._knows_consumers != known:
             self._knows_consumers = known
             if self._listed is not None:
                 self.state = self._told(self._listed, self.state.taken)
+
+    def note_silence(self, now: float) -> None:
+        """Take note that nobody could tell its consumers."""
+        self.consumers_read = now
+        self.is_unanswered = True
 
     def _start_over(self) -> None:
         self._listed = None

@@ -18,7 +18,7 @@ from natsconsole.domain.triage import ProblemKind, ServerFacts, TriageSnapshot
 from natsconsole.domain.verdicts.judge import in_order
 from natsconsole.domain.verdicts.server import of_server
 from natsconsole.domain.verdicts.verdict import Verdict
-from natsconsole.gateway.account_api import AccountApi
+from natsconsole.gateway.account_api import TIMEOUT, AccountApi
 from natsconsole.gateway.account_reader import AccountReader
 from natsconsole.gateway.consumer_events import ConsumerEvents
 from natsconsole.gateway.denials import Denials
@@ -69,28 +69,33 @@ class LiveTriage:
     """Implements ``Triage`` on a connection.
 
     Args:
-        api_prefix: of the JetStream API, such as ``$JS.hub.API`` for domain ``hub``.
+        api_prefix: of the JetStream API, such as ``$JS.hub.API`` for domain ``hub``; else what
+            the connection's options say.
         streams: names to ask for one by one where this login may not list streams.
         interval: seconds between looks while answers are quick.
         first_look: seconds that the first look, which reads everything, may take.
         clock: seconds since the epoch.
+        timeout: seconds to wait for an answer.
     """
 
     def __init__(
         self,
         connection: Connection,
         *,
-        api_prefix: str = API_PREFIX,
+        api_prefix: str | None = None,
         streams: Sequence[str] = (),
         interval: float = INTERVAL,
         first_look: float = FIRST_LOOK,
         clock: Callable[[], float] = time.time,
+        timeout: float = TIMEOUT,
     ) -> None:
         self._connection = connection
+        if api_prefix is None:
+            api_prefix = str(getattr(connection.options, "api_prefix", API_PREFIX))
         self._prefix = api_prefix
         self._interval = interval
         self._clock = clock
-        self._api = AccountApi(connection, prefix=api_prefix, clock=clock)
+        self._api = AccountApi(connection, prefix=api_prefix, clock=clock, timeout=timeout)
         self._events = ConsumerEvents(connection)
         self._publishers = Publishers(connection)
         self._denials = Denials()

@@ -42,6 +42,8 @@ class Anybody:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.stream = f"S{next(_numbers)}"
+        self.timeout = 5.0
+        """Seconds to wait for an answer of the API."""
 
     @property
     def subject(self) -> str:
@@ -51,7 +53,9 @@ class Anybody:
     async def api(self, verb: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask the API; an error is a failure of the test."""
         reply = await self.connection.request(
-            f"$JS.API.{verb}", json.dumps(body).encode() if body is not None else b"", timeout=5
+            f"$JS.API.{verb}",
+            json.dumps(body).encode() if body is not None else b"",
+            timeout=self.timeout,
         )
         answer: dict[str, Any] = json.loads(reply.data)
         assert "error" not in answer, answer

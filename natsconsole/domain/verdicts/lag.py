@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from natsconsole.domain.consumers import ConsumerState
 from natsconsole.domain.streams import StreamState
-from natsconsole.domain.subjects import overlap
+from natsconsole.domain.subjects import as_filter, overlap
 from natsconsole.domain.verdicts.verdict import Evidence, Severity, Verdict
 from natsconsole.domain.verdicts.words import HOUR, messages, nats, span
 
@@ -14,7 +14,7 @@ BEHIND = 3.0
 """Seconds from which on a lag is worth a word."""
 FAR_BEHIND = 300.0
 STANDING = 60.0
-SLOWEST = 0.05
+SLOWEST = 0.005
 """Share of itself by which a lag changes in a minute where it counts as growing or draining."""
 NEAR_LOSS = 0.25
 """Share of max age that is left when unread messages are near their end."""
@@ -169,19 +169,24 @@ def _lost(consumer: ConsumerState) -> Verdict:
 def _matches_nothing(consumer: ConsumerState, stream: StreamState) -> bool:
     if not consumer.filters or consumer.has_work or consumer.delivered_count:
         return False
-    if stream.is_mirror or stream.transform:
-        return bool(stream.messages) and consumer.deliver_policy == "all"
-    if not any(overlap(wanted, taken) for wanted in consumer.filters for taken in stream.subjects):
+    if _can_never_match(consumer, stream):
         return True
-    return bool(stream.messages) and consumer.deliver_policy == "all"
+    # Of partitions some are empty while hosts are few: that is how they are.
+    is_partition = "{{partition" in stream.transform
+    return bool(stream.messages) and consumer.deliver_policy == "all" and not is_partition
+
+
+def _can_never_match(consumer: ConsumerState, stream: StreamState) -> bool:
+    if stream.is_mirror:
+        return False
+    stored = (*stream.subjects, *([as_filter(stream.transform)] if stream.transform else []))
+    return not any(overlap(wanted, taken) for wanted in consumer.filters for taken in stored)
 
 
 def _no_match(consumer: ConsumerState, stream: StreamState) -> Verdict:
     filters = ", ".join(consumer.filters)
     takes = ", ".join(stream.subjects[:3])
-    never = not (stream.is_mirror or stream.transform) and not any(
-        overlap(wanted, taken) for wanted in consumer.filters for taken in stream.subjects
-    )
+    never = _can_never_match(consumer, stream)
     why = (
         f"the stream takes {takes}, which it can never match"
         if never

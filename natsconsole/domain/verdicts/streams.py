@@ -45,9 +45,8 @@ def _full(stream: StreamState, limit: Limit) -> Verdict:
     return Verdict(
         rule="stream-full",
         severity="critical",
-        sentence=f"full and refusing: {_amount(limit, limit.used)} of {limit.name} "
-        f"{_amount(limit, limit.limit)}; each publish gets an error, and its sender must keep the "
-        "message",
+        sentence=f"full and refusing: {_used(limit)}; each publish gets an error, and its sender "
+        "must keep the message",
         evidence=_evidence(stream, limit),
         remedy="raise the limit, or remove what every consumer has done",
         command=nats("stream", "edit", stream.name, *_doubled(limit)),
@@ -99,8 +98,10 @@ def _drops_logs(stream: StreamState) -> Iterator[Verdict]:
     )
 
 
-def _amount(limit: Limit, value: float) -> str:
-    return size(value) if limit.name == "max bytes" else messages(int(value))
+def _used(limit: Limit) -> str:
+    if limit.name == "max bytes":
+        return f"{size(limit.used)} of {size(limit.limit)}"
+    return f"{limit.used:,.0f} of {messages(int(limit.limit))}"
 
 
 def _doubled(limit: Limit) -> tuple[str, str]:

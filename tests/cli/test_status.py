@@ -1,0 +1,205 @@
+"""``natsconsole status``: text, the JSON that scripts rely on, and exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from natsconsole.receiver.control import Control
+from shipper.connection import Connection, ConnectionOptions
+from tests.support.anybodys import Anybody
+from tests.support.nats_server import NatsServer
+from tests.support.pipeline import Source, make_stream, receiver_config, running
+from tests.support.programs import run
+
+DOCS = Path(__file__).parents[2] / "docs" / "status.md"
+
+
+async def _status(server: NatsServer, *arguments: str) -> tuple[int, str, str]:
+    return await run("natsconsole", "status", "-s", server.url, "--watch", "0", *arguments)
+
+
+async def _json(server: NatsServer, *arguments: str) -> tuple[int, dict[str, Any]]:
+    code, out, _ = await _status(server, "--json", *arguments)
+    found: dict[str, Any] = json.loads(out)
+    return code, found
+
+
+async def test_all_is_well(nats_server: NatsServer, connection: Connection) -> None:
+    code, out, errors = await _status(nats_server)
+    assert (code, errors) == (0, "")
+    assert out.startswith(f"OK · {nats_server.address} · nats 2.")
+
+    anybody = Anybody(connection)
+    await anybody.make_stream()
+    await anybody.make_consumer()
+    await anybody.publish(2)
+    for message in await anybody.pull(2):
+        await message.answer()
+    code, found = await _json(nats_server)
+    assert (code, found["worst"], found["verdicts"]) == (0, "ok", [])
+
+
+async def test_the_worst_verdict_is_the_exit_code(
+    nats_server: NatsServer, connection: Connection
+) -> None:
+    anybody = Anybody(connection)
+    await anybody.make_stream(discard="new", max_msgs=3)
+    await anybody.make_consumer()
+    await anybody.publish(2)
+    code, found = await _json(nats_server)
+    assert (code, found["worst"]) == (1, "warning")
+    (consumer,) = found["consumers"]
+    (verdict,) = consumer["verdicts"]
+    assert verdict["rule"] == "no-pull"
+    assert verdict["evidence"]["lag_messages"] == 2
+    assert (consumer["stream"], consumer["name"]) == (anybody.stream, "worker")
+    assert consumer["lag_seconds"] > 0
+
+    await anybody.publish(1)
+    code, out, _ = await _status(nats_server)
+    assert code == 2
+    assert out.index("stream-full") < out.index("no-pull")
+    assert f"$ nats stream edit {anybody.stream} --max-msgs 6" in out
+
+    other = Anybody(connection)
+    await other.make_stream()
+    code, found = await _json(nats_server, "--stream", other.stream)
+    assert (code, [one["name"] for one in found["streams"]]) == (0, [other.stream])
+    code, found = await _json(nats_server, "--stream", "NOPE")
+    assert (code, found["verdicts"][0]["rule"]) == (2, "no-stream")
+
+
+async def test_names_from_the_network_are_made_safe(
+    nats_server: NatsServer, connection: Connection
+) -> None:
+    anybody = Anybody(connection)
+    await anybody.make_stream(description="\x1b[31m")
+    await anybody.make_consumer("\x1b]0;evil\x07", durable_name="\x1b]0;evil\x07")
+    await anybody.publish(1)
+    code, out, _ = await _status(nats_server)
+    assert code == 1
+    assert "␛]0;evil␇" in out
+    assert "\x1b" not in out
+
+
+async def test_hosts_and_receivers_of_a_log_stream(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path
+) -> None:
+    await make_stream(connection)
+    source = Source(connection, "web1.example.net")
+    await source.publish_lines(3)
+    code, found = await _json(nats_server)
+    assert code == 1
+    assert [one["rule"] for one in found["verdicts"]] == ["no-receiver"]
+
+    async with running(nats_server, receiver_config(tmp_path / "out")) as receiver:
+        await Control(receiver).serve_on(connection)
+        code, found = await _json(nats_server, "--watch", "1s")
+        assert (code, found["verdicts"]) == (0, [])
+        _, out, _ = await _status(nats_server)
+    (host,) = found["hosts"]
+    assert (host["host"], host["lag_messages"]) == ("web1.example.net", 0)
+    (told,) = found["receivers"]
+    assert (told["name"], told["stream"], told["state"]) == ("receiver-1", "LOGS", "running")
+    assert (told["written_lines"], told["lost"], told["doubled"]) == (3, 0, 0)
+    assert "web1.example.net" in out
+    assert "receiver-1" in out
+
+
+async def test_no_connection_is_not_knowing(unused_port: int) -> None:
+    url = f"nats://127.0.0.1:{unused_port}"
+    code, out, errors = await run("natsconsole", "status", "-s", url, "--json")
+    assert code == 3
+    assert json.loads(out)["worst"] == "unknown"
+    assert errors.count("\n") == 1
+    assert "connection refused" in errors
+
+
+async def test_no_jetstream_is_not_knowing(tmp_path: Path) -> None:
+    config = "accounts { A { users: [ { user: a, password: p } ] } }"
+    async with NatsServer(tmp_path, config=config) as server:
+        url = server.url.replace("nats://", "nats://a:p@")
+        code, out, _ = await run("natsconsole", "status", "-s", url)
+    assert code == 3
+    assert out.startswith("UNKNOWN")
+    assert "not for this account" in out
+
+
+async def test_what_is_not_permitted_is_said(tmp_path: Path) -> None:
+    config = """
+    accounts { A { jetstream: enabled, users: [ { user: a, password: p, permissions: {
+      publish: ["$JS.API.STREAM.LIST", "$JS.API.STREAM.CREATE.>"], subscribe: [">"] } } ] } }
+    """
+    async with NatsServer(tmp_path, config=config) as server:
+        url = server.url.replace("nats://", "nats://a:p@")
+        _, out, _ = await run("natsconsole", "status", "-s", url, "--json")
+    found = json.loads(out)
+    assert found["account"] is None
+    assert any("$JS.API.INFO" in line for line in found["not_permitted"])
+
+
+async def test_the_documented_permissions_are_enough(tmp_path: Path) -> None:
+    section = DOCS.read_text().partition("## The least permissions")[2]
+    block = section.split("```")[1]
+    config = f"""
+    accounts {{ A {{ jetstream: enabled, users: [
+      {{ user: all, password: p }}
+      {{ user: few, password: p, permissions: {{ {block} }} }}
+    ] }} }}
+    """
+    async with NatsServer(tmp_path, config=config) as server:
+        url = server.url.replace("nats://", "nats://all:p@")
+        async with Connection(ConnectionOptions(servers=(url,))) as owner:
+            for allow_direct in (True, False):
+                anybody = Anybody(owner)
+                await anybody.make_stream(allow_direct=allow_direct)
+                await anybody.make_consumer()
+                await anybody.publish(1)
+        url = server.url.replace("nats://", "nats://few:p@")
+        code, out, _ = await run("natsconsole", "status", "-s", url, "--json", "--watch", "0")
+    found = json.loads(out)
+    assert (code, found["not_permitted"], found["problem"]) == (1, [], "")
+    assert all(one["lag_seconds"] > 0 for one in found["consumers"])
+    assert found["account"] is not None
+
+
+async def test_every_field_is_documented(nats_server: NatsServer, connection: Connection) -> None:
+    anybody = Anybody(connection)
+    await anybody.make_stream(max_msgs=5)
+    await anybody.make_consumer()
+    await anybody.publish(1)
+    await make_stream(connection)
+    await Source(connection, "web1").publish_lines(1)
+    _, found = await _json(nats_server)
+    documented = set(re.findall(r"^\| `([a-z_]+)` \|", DOCS.read_text(), re.MULTILINE))
+    used = set(found)
+    for part in ("streams", "consumers", "hosts", "verdicts"):
+        used |= set(found[part][0])
+    used |= set(found["server"]) | set(found["account"])
+    assert used - documented == set()
+
+
+def test_every_rule_is_documented() -> None:
+    folder = Path(__file__).parents[2] / "natsconsole" / "domain" / "verdicts"
+    rules = {
+        rule
+        for path in folder.glob("*.py")
+        for rule in re.findall(r"rule=\"([a-z-]+)\"", path.read_text())
+    }
+    text = DOCS.read_text()
+    assert {rule for rule in rules if f"`{rule}`" not in text} == set()
+    assert len(rules) > 20
+
+
+def test_the_screen_is_not_loaded() -> None:
+    code = (
+        "import sys, natsconsole.cli.status\n"
+        "print([m for m in sys.modules if m.split('.')[0] == 'textual'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,125 @@
+"""A server without room: what nobody stores, and what shippers say of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from natsconsole.domain.verdicts.verdict import Verdict
+from natsconsole.gateway.triage import LiveTriage
+from shipper.batches import Batch
+from shipper.connection import Connection, ConnectionOptions
+from shipper.heartbeat import HeartbeatSender
+from shipper.problems import Problems
+from shipper.publisher import Publisher
+from shipper.reader import Survey
+from shipper.red_button import RedButton
+from shipper.wire import SourceRange
+from tests.support.anybodys import Anybody, evidence_of
+from tests.support.nats_server import NatsServer
+from tests.support.small_disks import small_disk
+from tests.support.waiting import until
+
+
+@contextlib.asynccontextmanager
+async def _shipping(server: NatsServer, payload: bytes) -> AsyncIterator[None]:
+    """Publish over and over what there is no room for, and tell by heartbeat."""
+    options = ConnectionOptions(servers=(server.url,))
+    async with Connection(options) as connection:
+        problems, stopping = Problems(), asyncio.Event()
+        publisher = Publisher(connection, "logs", problems, stopping, timeout=0.2)
+        sender = HeartbeatSender(
+            connection, problems, RedButton(connection, problems, set), _survey
+        )
+
+        async def publish() -> None:
+            start = 0
+            while await publisher.publish(_batch(start, payload)):
+                start += len(payload)
+
+        tasks = [asyncio.create_task(publish()), asyncio.create_task(sender.run())]
+        await until(lambda: problems.kinds)
+        sender.hurry()
+        try:
+            yield
+        finally:
+            stopping.set()
+            tasks[1].cancel()
+            await asyncio.wait(tasks)
+
+
+async def _told(server: NatsServer) -> Verdict:
+    found: list[Verdict] = []
+    async with Connection(ConnectionOptions(servers=(server.url,))) as connection:
+        triage = LiveTriage(connection)
+        assert (await triage.look()).problem == ""
+        await triage.ask_shippers()
+
+        async def is_told() -> bool:
+            snapshot = await triage.look()
+            found[:] = [one for one in snapshot.verdicts_of() if one.rule == "storage-full"]
+            return bool(found)
+
+        await until(is_told)
+        triage.close()
+    return found[0]
+
+
+async def test_the_server_has_no_room_left(tmp_path: Path) -> None:
+    store = json.dumps(str(tmp_path / "store"))
+    config = f"jetstream {{ store_dir: {store}, max_file_store: 64KiB }}"
+    async with NatsServer(tmp_path, config=config) as server:
+        async with Connection(ConnectionOptions(servers=(server.url,))) as connection:
+            anybody = Anybody(connection)
+            await anybody.make_stream(subjects=["logs.>"])
+        async with _shipping(server, b"x" * 9_000):
+            verdict = await _told(server)
+    assert "refused for want of room" in verdict.sentence
+    assert "10023" in str(evidence_of(verdict)["said"])
+
+
+async def test_publishes_get_no_answer_while_the_api_answers(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 24 << 20) as disk:
+        async with NatsServer(tmp_path / "disk") as server:
+            async with Connection(ConnectionOptions(servers=(server.url,))) as connection:
+                anybody = Anybody(connection)
+                await anybody.make_stream(subjects=["logs.>"])
+                disk.fill(1 << 20)
+            async with _shipping(server, b"x" * 300_000):
+                verdict = await _told(server)
+    assert verdict.severity == "critical"
+    assert "while the JetStream API answers" in verdict.sentence
+    assert evidence_of(verdict)["without_answer"] == 1
+
+
+async def test_the_account_is_near_its_limit(tmp_path: Path) -> None:
+    config = """
+    accounts { A { jetstream { max_file: 4096 }, users: [ {user: a, password: p} ] } }
+    """
+    async with (
+        NatsServer(tmp_path, config=config) as server,
+        Connection(ConnectionOptions(servers=(server.url,), user="a", password="p")) as connection,
+    ):
+        anybody = Anybody(connection)
+        await anybody.make_stream()
+        triage = LiveTriage(connection)
+        assert not (await triage.look()).verdicts_of()
+        while b'"error"' not in (await connection.request(f"{anybody.subject}.a", b"x" * 50)).data:
+            pass
+        (verdict,) = (await triage.look()).verdicts_of()
+    assert (verdict.rule, verdict.severity) == ("account-limit", "critical")
+    assert evidence_of(verdict)["limit"] == "storage"
+
+
+async def _survey() -> Survey:
+    return Survey()
+
+
+def _batch(start: int, payload: bytes) -> Batch:
+    source = SourceRange(
+        host="web1", name="app.log", file="f1", start=start, end=start + len(payload), line=0
+    )
+    return Batch(source=source, payload=payload, digest="", lines=0)
