@@ -41,7 +41,7 @@ async def _take(scene: Scene) -> str:
     app = ConsoleApp(
         gateway,
         settings=settings,
-        title="demo",
+        title=scene.title,
         demo=scene.demo(),
         clock=lambda: NOW,
         contexts=FakeContexts(scene.contexts),

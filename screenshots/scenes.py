@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 from textual.pilot import Pilot
 
-from natsconsole.domain.contexts import Context
+from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.receivers import PartitionStatus
 from natsconsole.domain.snapshots import ConsumerTotals
 from natsconsole.tui.app import ConsoleApp
@@ -41,7 +41,8 @@ class Scene:
     gateway: Callable[[], FakeGateway]
     size: tuple[int, int] = (140, 40)
     act: Callable[[Pilot[None], FakeGateway], Awaitable[None]] = _nothing
-    demo: Callable[[], FakeDemo] = FakeDemo
+    demo: Callable[[], FakeDemo | None] = FakeDemo
+    title: str = "demo"
     settings: Settings = DEFAULTS
     contexts: tuple[Context, ...] = ()
 
@@ -234,10 +235,24 @@ def not_permitted() -> FakeGateway:
     return gateway
 
 
+def no_demo() -> None:
+    """A console on a pipeline that it has not started."""
+
+
+def production() -> FakeGateway:
+    """A context where a mistake is an incident, looked at by somebody who may change nothing."""
+    gateway = flowing()
+    settings = ContextSettings(production=True, read_only=True, colour="red")
+    gateway.context = Context(name="prod-eu", settings=settings)
+    gateway.read_only = True
+    return gateway
+
+
 SCENES: tuple[Scene, ...] = (
     Scene(name="home", gateway=flowing),
     Scene(name="home-120x36", gateway=flowing, size=(120, 36)),
     Scene(name="home-80x24", gateway=flowing, size=(80, 24)),
+    Scene(name="production", gateway=production, size=(120, 36), demo=no_demo, title=""),
     Scene(name="withhold", gateway=withholding),
     Scene(name="disk-full", gateway=disk_full, act=_open_host),
     Scene(name="connection-lost", gateway=disconnected, act=_lose_connection),

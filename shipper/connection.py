@@ -599,7 +599,7 @@ class Connection:
             seed = _read_seed(options.nkey, options.context)
             return {"nkeys_seed_str": seed}, f"the nkey in {str(options.nkey)!r}"
         if options.user_jwt is not None:
-            secret = _jwt_login(options.user_jwt, options.user_seed)
+            secret = _jwt_login(options.user_jwt, options.user_seed, options.context)
             return secret, f"the JWT of context {options.context!r}"
         if options.user is not None:
             login = {"user": options.user, "password": options.password or ""}
@@ -766,11 +766,13 @@ def _read_creds(path: Path, context: str) -> Any:
     return RawCredentials(text)
 
 
-def _jwt_login(jwt: str, seed: str | None) -> dict[str, Any]:
+def _jwt_login(jwt: str, seed: str | None, context: str) -> dict[str, Any]:
     if seed is None:  # a bearer's JWT, which needs no signature
         return {"user_jwt_cb": jwt.encode, "signature_cb": lambda _nonce: b""}
     if not _SEED.fullmatch(seed.strip()):
-        raise CredentialsFileError("user_seed is no user seed, which begins with SU")
+        raise CredentialsFileError(
+            f"context {context!r}: user_seed is no user seed, which begins with SU"
+        )
     return {
         "user_credentials": RawCredentials(
             f"-----BEGIN NATS USER JWT-----\n{jwt.strip()}\n------END NATS USER JWT------\n"

@@ -39,6 +39,9 @@ _FLAGS = (
         metavar="NAME",
         envvar="NATS_CONTEXT",
         show_envvar=True,
+        shell_complete=lambda _context, _flag, begun: [
+            name for name in ContextFiles().names() if name.startswith(begun)
+        ],
         help="The nats CLI's context to take what follows from; the selected one, where neither "
         "this nor a server is named.",
     ),

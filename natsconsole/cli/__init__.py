@@ -50,7 +50,9 @@ class _LateCommands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @connection_flags
-@click.option("--stream", metavar="NAME", show_default="LOGS", help="Show this one.")
+@click.option(
+    "--stream", metavar="NAME", show_default="LOGS, or the only one", help="Show this one."
+)
 @click.option(
     "--subject",
     metavar="PATTERN",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from natsconsole.cli.contexts import DEFAULT_STREAM, ConsoleContexts
+from natsconsole.cli.contexts import ConsoleContexts
 from natsconsole.cli.failures import Failure, failures_as_one_line
 from natsconsole.cli.receiver_child import ReceiverChildren
 from natsconsole.domain.contexts import why_read_only
@@ -18,6 +18,7 @@ from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.gateway.recorder import Recorder, RecordingError
+from natsconsole.gateway.stream_choice import DEFAULT_STREAM
 from natsconsole.tui.settings import DEFAULTS, Settings
 from shipper.connection_options import ConnectionOptions
 

@@ -9,14 +9,14 @@ from natsconsole.cli.context_settings import NO_SETTINGS
 from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.gateway.interface import Gateway, GatewayError, LinkLostError
+from natsconsole.gateway.jetstream import ApiError, JetStream
 from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.gateway.recorder import Recorder
-from shipper.connection import Connection, ConnectionProblem
+from natsconsole.gateway.stream_choice import DEFAULT_STREAM, chosen_stream
+from shipper.connection import Connection, ConnectionProblem, RequestFailedError
 from shipper.connection_flags import ConnectionRefusal, connection_options
 from shipper.connection_options import ConnectionOptions
 from shipper.nats_context import ContextFiles
-
-DEFAULT_STREAM = "LOGS"
 
 
 def known_contexts(
@@ -123,7 +123,7 @@ class ConsoleContexts:
         connection = Connection(options)
         await connection.open()
         try:
-            gateway = self._gateway(connection)
+            gateway = await self._gateway(connection)
             await self._first_look(gateway)
         except BaseException:
             await connection.close()
@@ -143,12 +143,19 @@ class ConsoleContexts:
             if self._stream or settings.stream:
                 raise
 
-    def _gateway(self, connection: Connection) -> LiveGateway:
+    async def _gateway(self, connection: Connection) -> LiveGateway:
         settings = self._settings.get(connection.options.context, NO_SETTINGS)
         subject = settings.subject
+        named = self._stream or settings.stream or None
+        try:
+            stream = await chosen_stream(JetStream(connection), named)
+        except (ApiError, GatewayError, RequestFailedError) as error:
+            if named is not None:
+                raise GatewayError(str(error)) from error
+            stream = DEFAULT_STREAM  # the console shows all streams, or why it cannot
         return LiveGateway(
             connection,
-            self._stream or settings.stream or DEFAULT_STREAM,
+            stream,
             read_only=self._read_only or settings.read_only,
             silent_after=self._silent_after,
             pattern=self._pattern or (HostPattern.parse(subject) if subject else None),

@@ -130,7 +130,11 @@ async def _run_with_screen(plan: DemoPlan, settings: Settings) -> None:
 async def _make_stream(url: str) -> None:
     async with Connection(ConnectionOptions(servers=(url,))) as connection:
         stream = LogStream(
-            name=STREAM, partitions=PARTITIONS, max_age_seconds=86_400, max_bytes=1 << 30
+            name=STREAM,
+            partitions=PARTITIONS,
+            max_age_seconds=86_400,
+            max_bytes=1 << 30,
+            button=True,
         )
         await create_log_stream(JetStream(connection), stream)
 

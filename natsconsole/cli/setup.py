@@ -49,7 +49,7 @@ def setup(
     lab: bool,
     yes: bool,
 ) -> None:
-    """Create or update the log stream.
+    """Create or update the log stream, and the bucket of the Big Red Button.
 
     Prints what would change. Nothing is changed without --yes.
     """
@@ -61,6 +61,7 @@ def setup(
         max_age_seconds=int(max_age),
         max_bytes=max_bytes,
         events=events,
+        button=True,
         lab=lab,
     )
     with failures_as_one_line():

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -32,21 +32,22 @@ from natsconsole.cli.tail_output import (
 from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.domain.line_assembly import FoundLine, LineAssembly, Place
 from natsconsole.domain.terminal_text import visible
-from natsconsole.gateway.jetstream import STREAM_NOT_FOUND, ApiError
+from natsconsole.gateway.interface import GatewayError
+from natsconsole.gateway.jetstream import STREAM_NOT_FOUND, ApiError, JetStream
+from natsconsole.gateway.stream_choice import DEFAULT_STREAM, chosen_stream
 from natsconsole.gateway.stream_tail import HostMessage, StreamTail
 from shipper.connection import (
     Connection,
+    ConnectionProblem,
     NotConnectedError,
     PermissionDeniedError,
-    RequestFailedError,
 )
 from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
 from shipper.wire import as_lines, source_range
 
-DEFAULT_STREAM = "LOGS"
 POLL_SECONDS = 0.25
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 2.0
 UNFINISHED_SECONDS = 1.0
 """How long a line without an end waits for it before it is written."""
 PROBLEM = 1
@@ -84,7 +85,12 @@ class Asked:
 @click.command()
 @click.argument("hosts", nargs=-1, metavar="[HOST]...")
 @connection_flags
-@click.option("--stream", metavar="NAME", show_default=DEFAULT_STREAM, help="Read this one.")
+@click.option(
+    "--stream",
+    metavar="NAME",
+    show_default=f"{DEFAULT_STREAM}, or the only one",
+    help="Read this one.",
+)
 @click.option(
     "--subject",
     metavar="PATTERN",
@@ -136,10 +142,10 @@ def tail(
     )
     settings = read_context_settings(connection.context)
     pattern = subject or (HostPattern.parse(settings.subject) if settings.subject else None)
-    name = stream or settings.stream or DEFAULT_STREAM
+    named = stream or settings.stream or None
     try:
-        with failures_as_one_line():
-            asyncio.run(_tail(replace(connection, name="tail"), name, hosts, pattern, asked))
+        with failures_as_one_line(GatewayError):
+            asyncio.run(_tail(replace(connection, name="tail"), named, hosts, pattern, asked))
     except BrokenPipeError:
         # Whoever read has enough. Nothing is left in Python's own buffer to be flushed at exit.
         return
@@ -147,7 +153,7 @@ def tail(
 
 async def _tail(
     options: ConnectionOptions,
-    stream: str,
+    named: str | None,
     hosts: Sequence[str],
     pattern: HostPattern | None,
     asked: Asked,
@@ -158,15 +164,9 @@ async def _tail(
         loop.add_signal_handler(number, lambda: task and task.cancel())
     with contextlib.suppress(asyncio.CancelledError):
         async with Connection(options) as connection:
+            stream = await chosen_stream(JetStream(connection), named)
             source = StreamTail(connection, stream, hosts=hosts, pattern=pattern)
-            try:
-                known = await source.open()
-            except ApiError as error:
-                if error.err_code == STREAM_NOT_FOUND:
-                    raise Failure(
-                        f"there is no stream {stream!r}: name one with --stream"
-                    ) from error
-                raise
+            known = await source.open()
             if not source.hosts and hosts:
                 _say_none_matches(stream, hosts, known, follows=asked.follows)
             await _Tailing(connection, source, asked, _form(source, asked)).run()
@@ -181,6 +181,13 @@ def _say_none_matches(
     if not follows:
         raise Failure(visible(words), exit_code=PROBLEM)
     _say(f"{words} Waiting for it.")
+
+
+def _passes_by_itself(error: Exception) -> bool:
+    """Whether to wait is all there is to do: a restart, an election, a slow network."""
+    if isinstance(error, ApiError):
+        return error.code == 503
+    return not isinstance(error, PermissionDeniedError)
 
 
 def _form(source: StreamTail, asked: Asked) -> Form:
@@ -213,25 +220,26 @@ class _Tailing:
         self._assembly = LineAssembly()
         self._output = Output(sys.stdout.fileno())
         self._trouble = ""
+        self._looked = time.monotonic()
 
     async def run(self) -> None:
         """Write what there is, and go on unless told to end."""
         await self._begin()
-        if not self._asked.follows:
-            while (found := await self._source.read_to_end()) is not None:
-                await self._write(self._lines(found))
-            await self._write(self._assembly.overdue())
-            return
-        looked = time.monotonic()
+        if self._asked.follows:
+            await self._follow()
+        while (found := await self._source.read_to_end()) is not None:
+            await self._write(self._lines(found))
+        await self._write(self._assembly.overdue())
+
+    async def _follow(self) -> NoReturn:
         while True:
             try:
-                found = await self._source.read()
-                if found is None and time.monotonic() - looked > LOOK_SECONDS:
-                    looked = time.monotonic()
-                    self._note(await self._source.look_again())
-            except PermissionDeniedError:
-                raise
-            except (NotConnectedError, RequestFailedError) as error:
+                found = await self._next()
+            except (ConnectionProblem, ApiError) as error:
+                if isinstance(error, ApiError) and error.err_code == STREAM_NOT_FOUND:
+                    raise GatewayError(f"stream {self._source.stream!r} is gone") from error
+                if not _passes_by_itself(error):
+                    raise
                 await self._wait_out(str(error))
                 continue
             if self._trouble:
@@ -242,6 +250,15 @@ class _Tailing:
                 continue
             await self._write(self._assembly.overdue(time.monotonic() - UNFINISHED_SECONDS))
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _next(self) -> list[HostMessage] | None:
+        found = await self._source.read()
+        if found is None and time.monotonic() - self._looked > LOOK_SECONDS:
+            self._looked = time.monotonic()
+            news = await self._source.look_again()
+            if news:
+                _say(news)
+        return found
 
     async def _begin(self) -> None:
         asked = self._asked
@@ -281,8 +298,3 @@ class _Tailing:
         with contextlib.suppress(NotConnectedError):
             await self._connection.wait_connected(1.0)
         await asyncio.sleep(POLL_SECONDS)
-
-    @staticmethod
-    def _note(words: str) -> None:
-        if words:
-            _say(words)

@@ -6,7 +6,7 @@ network; whoever shows them makes them safe.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Literal
@@ -19,6 +19,8 @@ from natsconsole.domain.verdicts.verdict import Verdict
 Severity = Literal["critical", "warning", "notice", "calm"]
 NAMED = 3
 """Silent hosts that are named, those that fell silent last."""
+BEHIND_SECONDS = 30.0
+"""A shipper whose lines have waited longer than this is behind."""
 _ORDER: tuple[Severity, ...] = ("critical", "warning", "notice", "calm")
 
 
@@ -62,6 +64,7 @@ def alerts(
         *(_of_absence(home, gone) if home.taken else ()),
         *(alert for receiver in home.receivers for alert in _of_receiver(receiver, now)),
         *_of_totals(home),
+        *_of_shippers(home),
         *_of_silence(home),
         *_of_verdicts(home, verdicts),
     ]
@@ -198,6 +201,54 @@ def _of_totals(home: HomeSnapshot) -> Iterator[Alert]:
             sentence=f"{totals.outstanding_acks:,} unacked is max ack pending: "
             "the server delivers nothing more until some are acknowledged",
         )
+
+
+def _of_shippers(home: HomeSnapshot) -> Iterator[Alert]:
+    seen = home.shippers
+    waiting = f"{_bytes(seen.backlog_bytes)} wait in their files"
+    if seen.is_stopped:
+        why = f" ({seen.reason})" if seen.reason else ""
+        yield Alert(
+            rule="red-button",
+            severity="warning",
+            sentence=f"the red button pauses all shippers{why}: {waiting}, nothing is lost; "
+            "B lets them go on",
+        )
+    elif seen.paused_hosts:
+        names = [row.host for row in home.hosts if row.shipper and row.shipper.is_paused]
+        yield Alert(
+            rule="red-button",
+            severity="warning",
+            sentence=f"the red button pauses {_some(names, seen.paused_hosts)}: {waiting}; "
+            "B lets them go on",
+        )
+    if seen.gone:
+        yield Alert(
+            rule="shipper-gone",
+            severity="warning",
+            sentence=f"no heartbeat of the shipper on {_some(seen.gone, len(seen.gone))} any more: "
+            "new lines wait in the files there until it runs again",
+        )
+    if seen.lag_seconds >= BEHIND_SECONDS:
+        yield Alert(
+            rule="shipper-behind",
+            severity="warning",
+            sentence=f"a shipper is {_age(seen.lag_seconds)} behind its files: {waiting}",
+        )
+    for problem in seen.problems[:NAMED]:
+        yield Alert(rule=f"shipper {problem}", severity="warning", sentence=f"shipper on {problem}")
+
+
+def _some(names: Sequence[str], total: int) -> str:
+    shown = ", ".join(names[:NAMED])
+    return f"{shown} and {total - NAMED:,} more" if total > NAMED else shown
+
+
+def _bytes(number: int) -> str:
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= factor:
+            return f"{number / factor:.3g} {unit}"
+    return f"{number} B"
 
 
 def _of_silence(home: HomeSnapshot) -> Iterator[Alert]:

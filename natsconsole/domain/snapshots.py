@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from natsconsole.domain.receivers import ReceiverStatus
+from natsconsole.domain.shippers import NO_SHIPPERS, ShipperPulse, ShippersSeen
 
 HostState = Literal["live", "quiet", "silent", "held", "paused"]
 
@@ -52,6 +53,8 @@ class HostRow:
     messages: int = 0
     history: tuple[float, ...] = ()
     """The rate's recent past, oldest first; empty where nothing came."""
+    shipper: ShipperPulse | None = None
+    """How its shipper is, where one was heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,7 @@ class HomeSnapshot:
     hosts_total: int = 0
     """How many there are, where ``hosts`` was cut."""
     receivers: tuple[ReceiverStatus, ...] = ()
+    shippers: ShippersSeen = NO_SHIPPERS
     is_lab: bool = False
     """Whether the stream was made for the ack lab."""
     problem: str = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from natsconsole.domain.rates import RateMeter
 from natsconsole.domain.receivers import HostStatus
+from natsconsole.domain.shippers import ShipperPulse
 from natsconsole.domain.snapshots import HostRow, HostState
 from natsconsole.gateway.jetstream import StoredMessage
 from natsconsole.gateway.stored_lines import epoch_seconds
@@ -35,6 +36,7 @@ class HostMemory:
         "_row",
         "_row_until",
         "_seen",
+        "_shipper",
         "_status",
         "host",
         "looked_up",
@@ -49,6 +51,7 @@ class HostMemory:
         self._seen: float | None = None
         self._moved: float | None = None
         self._status: HostStatus | None = None
+        self._shipper: ShipperPulse | None = None
         self._meter: RateMeter | None = None
         self._lag = 0
         self._oldest: float | None = None
@@ -94,6 +97,11 @@ class HostMemory:
             self._meter.note(now, count)
         self._changed = True
         self._count = count
+        self._row_until = 0.0
+
+    def note_shipper(self, pulse: ShipperPulse) -> None:
+        """Take what the host's shipper says, or that it says nothing any more."""
+        self._shipper = pulse
         self._row_until = 0.0
 
     def is_behind(self, oldest: StoredMessage | None, now: float) -> None:
@@ -144,15 +152,20 @@ class HostMemory:
             last_seen_seconds=now - self._seen if self._seen else None,
             messages=self._count,
             history=self._meter.latest(HISTORY) if self._meter else (),
+            shipper=self._shipper,
         )
 
     def _state(self, now: float, silent_after: float) -> HostState:
         if self._status is not None and self._status.held:
             return "held"
+        shipper = self._shipper if self._shipper and self._shipper.is_alive else None
+        if shipper is not None and shipper.is_paused:
+            return "paused"
         if self._seen is not None and now - self._seen < QUIET_AFTER:
             return "live"
         if 0 < silent_after <= now - (self._seen or now):
-            return "silent"
+            # A shipper that lives and has nothing to send: it is the log that is silent.
+            return "quiet" if shipper is not None and not shipper.backlog_bytes else "silent"
         return "quiet"
 
     def _partition_token(self) -> str:

@@ -21,6 +21,7 @@ from natsconsole.domain.receivers import (
     ReceiverStatus,
     SettingsRequest,
 )
+from natsconsole.domain.shippers import ButtonOrder
 from natsconsole.domain.snapshots import HomeSnapshot, Link
 
 if TYPE_CHECKING:
@@ -110,6 +111,9 @@ class Gateway(Protocol):
 
     async def answer_message(self, receiver: str, request: MessageRequest) -> ReceiverStatus:
         """Let the receiver that has a message in flight answer it now."""
+
+    async def order_shippers(self, order: ButtonOrder) -> str:
+        """Press the Big Red Button, or release it; return what holds now, in one line."""
 
     async def message(self, sequence: int, stream: str = "") -> StreamMessage | None:
         """Return a stored message, or None where the stream has it no more.

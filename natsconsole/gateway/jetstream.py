@@ -141,6 +141,11 @@ class _ConsumerPage(msgspec.Struct):
     consumers: list[ConsumerInfo] | None = None
 
 
+class _NamesPage(msgspec.Struct):
+    total: int = 0
+    streams: list[str] | None = None
+
+
 class _Stored(msgspec.Struct, frozen=True):
     time: str = ""
 
@@ -190,6 +195,15 @@ class JetStream:
         if subjects:
             body = {"subjects_filter": subjects, "offset": offset}
         return await self._call(f"STREAM.INFO.{stream}", body, StreamInfo)
+
+    async def stream_names(self) -> list[str]:
+        """Return the names of all streams, page by page."""
+        found: list[str] = []
+        while True:
+            page = await self._call("STREAM.NAMES", {"offset": len(found)}, _NamesPage)
+            found += page.streams or []
+            if not page.streams or len(found) >= page.total:
+                return found
 
     async def create_stream(self, config: Json) -> StreamInfo:
         return await self._call(f"STREAM.CREATE.{config['name']}", config, StreamInfo)

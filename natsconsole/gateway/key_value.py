@@ -280,21 +280,7 @@ class KeyValue:
             sequence = page[-1].sequence + 1
 
     async def _create(self, replicas: int) -> StreamInfo:
-        config: Json = {
-            "name": self.stream,
-            "subjects": [f"{self._subject}>"],
-            "retention": "limits",
-            "storage": "file",
-            "num_replicas": replicas,
-            "max_msgs_per_subject": 1,
-            "max_msg_size": _MAX_VALUE_BYTES,
-            "discard": "new",
-            "allow_direct": True,
-            "allow_rollup_hdrs": True,
-            "deny_delete": True,
-            "allow_msg_ttl": True,
-            "subject_delete_marker_ttl": self._marker_ttl * 10**9,
-        }
+        config = bucket_config(self.bucket, replicas=replicas, marker_ttl=self._marker_ttl)
         try:
             return await self._jetstream.create_stream(config)
         except ApiError as error:
@@ -365,6 +351,25 @@ class KeyValue:
         if not _KEY.fullmatch(key):
             raise BadKeyError(f"{key!r} cannot be a key: use letters, digits, '-', '_' and '.'")
         return self._subject + key
+
+
+def bucket_config(bucket: str, *, replicas: int = 1, marker_ttl: int = 60) -> Json:
+    """Return the configuration of the stream beneath a bucket that keeps one value of each key."""
+    return {
+        "name": f"KV_{bucket}",
+        "subjects": [f"$KV.{bucket}.>"],
+        "retention": "limits",
+        "storage": "file",
+        "num_replicas": replicas,
+        "max_msgs_per_subject": 1,
+        "max_msg_size": _MAX_VALUE_BYTES,
+        "discard": "new",
+        "allow_direct": True,
+        "allow_rollup_hdrs": True,
+        "deny_delete": True,
+        "allow_msg_ttl": True,
+        "subject_delete_marker_ttl": marker_ttl * 10**9,
+    }
 
 
 def _entry(message: StoredMessage) -> Entry:

@@ -31,6 +31,7 @@ from natsconsole.domain.receivers import (
     ReceiverStatus,
     SettingsRequest,
 )
+from natsconsole.domain.shippers import ButtonOrder, ShippersSeen
 from natsconsole.domain.snapshots import ConsumerTotals, Flow, HomeSnapshot, Link
 from natsconsole.gateway.actions import Actions
 from natsconsole.gateway.advisories import Advisories
@@ -46,6 +47,7 @@ from natsconsole.gateway.jetstream import (
 from natsconsole.gateway.log_stream import LAB_KEY, pattern_of
 from natsconsole.gateway.receivers import Receivers
 from natsconsole.gateway.recorder import RecordedTriage, Recorder
+from natsconsole.gateway.shippers import Shippers
 from natsconsole.gateway.stored_lines import lines_of, message_of
 from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.gateway.triage import LiveTriage, Triage
@@ -96,6 +98,7 @@ class LiveGateway:
         self._reader = StreamReader(connection, self._jetstream, stream, asks_leader=True)
         self._receivers = Receivers(connection, stream)
         self._advisories = Advisories(connection, self._jetstream, stream)
+        self._shippers = Shippers(connection, self._jetstream)
         self._pattern = pattern or HostPattern.ours()
         self._info: StreamInfo | None = None
         self._consumers: list[ConsumerInfo] = []
@@ -156,10 +159,13 @@ class LiveGateway:
             self._consumers = await self._their_consumers()
             receivers = await self._receivers.statuses()
             known = await self._receivers.hosts()
+            await self._shippers.listen()
             now = time.time()
+            shippers = await self._shippers.seen(now)
             self._remember(info, known, now)
+            self._note_shippers(now)
             await self._look_up(now)
-            home = self._snapshot(info, receivers, now)
+            home = self._snapshot(info, receivers, shippers, now)
         if self._recorder is not None:
             self._recorder.note(
                 home=home, link=self.link, events=self.events(), context=self._context.name
@@ -316,6 +322,13 @@ class LiveGateway:
         """Return the advisories that came, newest first; at once, from memory."""
         return self._advisories.seen()
 
+    async def order_shippers(self, order: ButtonOrder) -> str:
+        """Press the Big Red Button, or release it; return what holds now, in one line."""
+        if self._read_only:
+            raise NotPermittedError(why_read_only(self._context))
+        with as_gateway_errors(self._stream):
+            return await self._shippers.press(order)
+
     @property
     def has_stream(self) -> bool:
         """Whether that stream was there when it was last looked for."""
@@ -405,6 +418,12 @@ class LiveGateway:
             self._forget_all_but(subjects)
         self._looked = now
 
+    def _note_shippers(self, now: float) -> None:
+        for host, pulse in self._shippers.changes(now).items():
+            memory = self._hosts.get(host)
+            if memory is not None:
+                memory.note_shipper(pulse)
+
     def _meet(self, subject: str) -> HostMemory | None:
         if subject in self._strangers:
             return None
@@ -415,6 +434,8 @@ class LiveGateway:
         memory = self._hosts.get(host)
         if memory is None:
             memory = self._hosts[host] = HostMemory(host, subject)
+            if pulse := self._shippers.pulse_of(host):
+                memory.note_shipper(pulse)
             self._in_order = None
         memory.subject = subject
         self._by_subject[subject] = memory
@@ -445,7 +466,11 @@ class LiveGateway:
             memory.is_behind(message, now)
 
     def _snapshot(
-        self, info: StreamInfo, receivers: tuple[ReceiverStatus, ...], now: float
+        self,
+        info: StreamInfo,
+        receivers: tuple[ReceiverStatus, ...],
+        shippers: ShippersSeen,
+        now: float,
     ) -> HomeSnapshot:
         lines = sum(status.written_lines for status in receivers)
         messages = sum(status.written_messages for status in receivers)
@@ -477,6 +502,7 @@ class LiveGateway:
             hosts=rows,
             hosts_total=info.state.num_subjects or len(rows),
             receivers=receivers,
+            shippers=shippers,
             is_lab=info.metadata.get(LAB_KEY) == "true",
             problem=self._receivers.not_permitted,
         )

@@ -10,7 +10,8 @@ from typing import Any
 
 from natsconsole.domain.host_pattern import HostPattern, pattern_for
 from natsconsole.gateway.jetstream import STREAM_NOT_FOUND, ApiError, JetStream, Json, StreamInfo
-from shipper.wire import DEFAULT_PREFIX
+from natsconsole.gateway.key_value import bucket_config
+from shipper.wire import DEFAULT_PREFIX, ORDERS_BUCKET
 
 PREFIX_KEY = "natsconsole.prefix"
 PARTITIONS_KEY = "natsconsole.partitions"
@@ -33,6 +34,8 @@ class LogStream:
     max_bytes: int = 10 << 30
     events: bool = False
     """Also keep ``$JS.EVENT.>`` advisories for some hours, in ``<name>_EVENTS``."""
+    button: bool = False
+    """Also make the bucket of the Big Red Button, which shippers obey."""
     lab: bool = False
     """Whether the console's ack lab may be used on it."""
 
@@ -107,7 +110,19 @@ async def plan(jetstream: JetStream, spec: LogStream) -> list[StreamPlan]:
     wanted = [spec.config()]
     if spec.events:
         wanted.append(spec.events_config())
-    return [await _plan_one(jetstream, config) for config in wanted]
+    plans = [await _plan_one(jetstream, config) for config in wanted]
+    if spec.button:
+        plans.append(await _plan_button(jetstream, spec.replicas))
+    return plans
+
+
+async def _plan_button(jetstream: JetStream, replicas: int) -> StreamPlan:
+    """Plan the bucket; one that is there keeps its settings, but gets what shippers need."""
+    full = bucket_config(ORDERS_BUCKET, replicas=replicas)
+    found = await _plan_one(jetstream, full)
+    if found.is_new:
+        return found
+    return await _plan_one(jetstream, {"name": full["name"], "allow_direct": True})
 
 
 async def apply(jetstream: JetStream, plans: list[StreamPlan]) -> None:

@@ -34,6 +34,7 @@ from natsconsole.domain.recording import (
     frames_of,
     seen_of,
 )
+from natsconsole.domain.shippers import ButtonOrder
 from natsconsole.domain.snapshots import HomeSnapshot, Link
 from natsconsole.domain.triage import TriageSnapshot
 from natsconsole.gateway.interface import GatewayError, NotPermittedError
@@ -325,6 +326,10 @@ class ReplayGateway:
         return self._refuse()
 
     async def answer_message(self, receiver: str, request: MessageRequest) -> ReceiverStatus:
+        """Refuse."""
+        return self._refuse()
+
+    async def order_shippers(self, order: ButtonOrder) -> str:
         """Refuse."""
         return self._refuse()
 

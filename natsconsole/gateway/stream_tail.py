@@ -64,6 +64,11 @@ class StreamTail:
         self._hosts: tuple[str, ...] = ()
 
     @property
+    def stream(self) -> str:
+        """The stream's name."""
+        return self._stream
+
+    @property
     def is_one_host(self) -> bool:
         """Whether one host was named, and no glob."""
         return len(self._globs) == 1 and not _GLOB & set(self._globs[0])

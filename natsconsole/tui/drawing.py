@@ -90,20 +90,18 @@ class Line:
         self.cells += other.cells
         return self
 
-    @staticmethod
-    def _last_style(strip: Strip) -> Style | None:
-        return next((segment.style for segment in reversed(list(strip))), None)
-
     def strip(self, width: int, base: Style) -> Strip:
         """Return the line, exactly as wide as asked; what was cut off is marked."""
-        strip = Strip(self._segments, self.cells)
-        if self.cells > width:
-            strip = strip.crop(0, max(0, width - 1))
-            strip = Strip([*strip, Segment(ELLIPSIS, self._style_of("muted"))])
-        if strip.cell_length < width:
-            blank = Segment(" " * (width - strip.cell_length), self._last_style(strip))
-            strip = Strip([*strip, blank], width)
-        return strip.apply_style(base).simplify()
+        segments, cells = self._segments, self.cells
+        if cells > width:
+            cropped = Strip(segments, cells).crop(0, max(0, width - 1))
+            segments = [*cropped, Segment(ELLIPSIS, self._style_of("muted"))]
+            cells = cropped.cell_length + 1
+        if cells < width:
+            last = segments[-1].style if segments else None
+            segments = [*segments, Segment(" " * (width - cells), last)]
+        # One strip only: each makes eight caches.
+        return Strip(Segment.simplify(Segment.apply_style(segments, base)), width)
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

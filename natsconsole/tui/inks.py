@@ -14,6 +14,8 @@ from rich.style import Style
 from textual.app import App
 from textual.color import Color
 
+from natsconsole.tui.theme import INKS_OF_DARK
+
 
 class Look(NamedTuple):
     """A theme's variable or a colour for the text, how it stands out, and one for behind it."""
@@ -83,7 +85,7 @@ def palette(app: App[object], *, is_stale: bool, is_focused: bool) -> Mapping[st
     key = (app.theme, is_plain, is_stale, is_focused)
     found = _PALETTES.get(key)
     if found is None:
-        colours = app.get_css_variables()
+        colours = INKS_OF_DARK | app.get_css_variables()
         found = _PALETTES[key] = {
             ink: _style(
                 ink, look, colours, is_stale=is_stale, is_focused=is_focused, is_plain=is_plain

@@ -399,6 +399,13 @@ COMMANDS: tuple[Command, ...] = (
         show=True,
     ),
     Command(
+        id="home.button",
+        key="B",
+        action="screen.red_button",
+        label="red button",
+        tooltip="The Big Red Button: pause all shippers, or one host's, or let them go on",
+    ),
+    Command(
         id="replay.play",
         key="f5",
         action="app.replay_play",

@@ -31,7 +31,11 @@ async def test_creates_updates_and_then_does_nothing(
     assert "'10' -> '4'" in out
 
     _, again, _ = await run(*command, "--partitions", "4", "--max-age", "1d")
-    assert again == "Stream LOGS is as asked for.\nStream LOGS_EVENTS is as asked for.\n"
+    assert again == (
+        "Stream LOGS is as asked for.\n"
+        "Stream LOGS_EVENTS is as asked for.\n"
+        "Stream KV_shippers is as asked for.\n"
+    )
     info = await JetStream(connection).stream_info("LOGS")
     assert info.config["discard"] == "new"
     assert info.config["subject_transform"]["dest"] == "logs.{{partition(4)}}.>"

@@ -127,6 +127,22 @@ async def test_a_stream_of_anybody(nats_server: NatsServer, connection: Connecti
     ]
 
 
+async def test_the_only_stream_needs_no_name(
+    nats_server: NatsServer, connection: Connection
+) -> None:
+    jetstream = JetStream(connection)
+    for name in ("ORDERS", "KV_settings"):
+        await jetstream.create_stream({"name": name, "subjects": [f"{name}.*"]})
+    await connection.request("ORDERS.shop1", b"one")
+    assert await tail(nats_server.url) == (0, ["shop1 one"], "")
+    await jetstream.create_stream({"name": "BILLS", "subjects": ["bills.>"]})
+    code, _, err = await tail(nats_server.url)
+    assert code == 2
+    assert (
+        err == "Error: there is no stream 'LOGS': name one with --stream: there are BILLS, ORDERS\n"
+    )
+
+
 async def test_follows_and_makes_no_consumer(url: str, connection: Connection) -> None:
     async with Program("natsconsole", "tail", "-s", url, "-n", "1", "new*", "db1") as program:
         assert program.process.stdout is not None
@@ -159,6 +175,26 @@ async def test_a_restart_of_the_server_is_waited_out(tmp_path: Path) -> None:
                 await connection.request("logs.web1", b"back")
             assert await asyncio.wait_for(read(), 20) == b"back\n"
             assert b"again" in await asyncio.wait_for(program.process.stderr.readline(), 10)
+
+
+async def test_a_stream_that_is_made_anew_is_read_from_its_beginning(
+    url: str, connection: Connection
+) -> None:
+    async with Program("natsconsole", "tail", "-s", url, "-n", "1", "web1") as program:
+        assert program.process.stdout is not None
+        read = program.process.stdout.readline
+        assert await asyncio.wait_for(read(), 10) == b"web1 line 000011\n"
+        program.process.send_signal(signal.SIGSTOP)
+        await connection.request("$JS.API.STREAM.DELETE.LOGS")
+        await make_stream(connection)
+        await connection.request("logs.web1", b"new")
+        program.process.send_signal(signal.SIGCONT)
+        assert await asyncio.wait_for(read(), 15) == b"new\n"
+        await connection.request("$JS.API.STREAM.DELETE.LOGS")
+        code, out, err = await program.finish(within=10)
+        assert (code, out) == (2, "")
+        assert "LOGS was made anew" in err.splitlines()[0]
+        assert err.splitlines()[1:] == ["Error: stream 'LOGS' is gone"]
 
 
 async def test_whoever_reads_may_stop(url: str, connection: Connection) -> None:
@@ -205,7 +241,11 @@ async def test_nothing_acts_on_a_terminal(url: str, connection: Connection) -> N
     ("arguments", "code", "said"),
     [
         (("wbe1",), 1, "stream LOGS has nothing of 'wbe1'; did you mean 'web1'?"),
-        (("--stream", "NONE"), 2, "there is no stream 'NONE': name one with --stream"),
+        (
+            ("--stream", "NONE"),
+            2,
+            "there is no stream 'NONE': name one with --stream: there are LOGS",
+        ),
         (("--grep", "("), 2, "'(' is no regular expression"),
         (("--subject", "logs.>"), 2, "needs exactly one {host} or {host>} token"),
         (("--subject", "lo gs.{host}"), 2, "is no subject"),

@@ -85,7 +85,12 @@ async def test_each_change_does_what_its_plan_says(connection: Connection) -> No
     assert (await info())["num_pending"] == 3
     await done(lambda one: ResetConsumer(consumer=one))
 
-    changes: dict[str, Change] = {"max_ack_pending": 7, "ack_wait": 45.0, "backoff": (), "description": "ours"}
+    changes: dict[str, Change] = {
+        "max_ack_pending": 7,
+        "ack_wait": 45.0,
+        "backoff": (),
+        "description": "ours",
+    }
     await done(lambda one: EditConsumer(consumer=one, changes=changes))
     config = (await info())["config"]
     assert (config["max_ack_pending"], config["ack_wait"]) == (7, 45_000_000_000)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from natsconsole.domain.alerts import alerts
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.jetstream import JetStream
+from natsconsole.gateway.key_value import KeyValue
 from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.gateway.log_stream import LogStream
 from natsconsole.receiver.control import Control
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection, ConnectionOptions, PermissionDeniedError
+from shipper.wire import HEARTBEAT_SUBJECT, ORDERS_BUCKET, Heartbeat, HostPulse
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream, receiver_config, running
 from tests.support.programs import Program
@@ -67,6 +71,22 @@ async def receiver(server: NatsServer, tmp_path: Path) -> AsyncIterator[Receiver
             yield found
 
 
+async def heartbeat(server: NatsServer) -> None:
+    """Be a shipper for a moment."""
+    now = time.time()
+    pulse = Heartbeat(
+        name="web1",
+        instance="1",
+        version="1",
+        started=now,
+        sent=now,
+        hosts=(HostPulse(host="web1"),),
+    )
+    async with Connection(as_user(server, "admin")) as connection:
+        await KeyValue(connection, JetStream(connection), ORDERS_BUCKET).ensure()
+        await connection.publish(f"{HEARTBEAT_SUBJECT}.web1", msgspec.json.encode(pulse))
+
+
 async def test_they_are_enough_to_look(server: NatsServer, receiver: Receiver) -> None:
     async with Connection(as_user(server, "oncall", "_INBOX.oncall")) as connection:
         gateway = LiveGateway(connection, "LOGS")
@@ -82,6 +102,12 @@ async def test_they_are_enough_to_look(server: NatsServer, receiver: Receiver) -
         assert opened is not None
         assert opened.host is not None
         assert "older ones come from stream LOGS_EVENTS" in gateway.events().history
+        await heartbeat(server)
+
+        async def hears_it() -> bool:
+            return (await gateway.look()).shippers.alive == 1
+
+        await until(hears_it)
         assert "Permissions Violation" not in server.log
 
 

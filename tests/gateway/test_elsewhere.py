@@ -85,19 +85,25 @@ accounts {
   LOGS {
     jetstream: enabled
     users: [ { user: logs, password: logs } ]
-    exports: [ { service: "$JS.API.>", response_type: stream } ]
+    exports: [
+      { service: "$JS.API.>", response_type: stream }
+      { stream: "$JS.EVENT.ADVISORY.>" }
+    ]
   }
   DESK {
     users: [
       {
         user: desk, password: desk
         permissions {
-          publish: { allow: [ "JS.logs.>", "$SRV.>" ] }
-          subscribe: { allow: [ "_INBOX_desk.>" ] }
+          publish: { allow: [ "JS.logs.>", "$SRV.>", "natsconsole.>" ] }
+          subscribe: { allow: [ "_INBOX_desk.>", "EVENTS.ADVISORY.>", "natsconsole.>" ] }
         }
       }
     ]
-    imports: [ { service: { account: LOGS, subject: "$JS.API.>" }, to: "JS.logs.>" } ]
+    imports: [
+      { service: { account: LOGS, subject: "$JS.API.>" }, to: "JS.logs.>" }
+      { stream: { account: LOGS, subject: "$JS.EVENT.ADVISORY.>" }, to: "EVENTS.ADVISORY.>" }
+    ]
   }
 }
 """
@@ -112,15 +118,21 @@ async def test_another_account_s_jetstream_behind_a_prefix(tmp_path: Path) -> No
             user="desk",
             password="desk",
             js_api_prefix="JS.logs",
+            js_event_prefix="EVENTS",
             inbox_prefix="_INBOX_desk",
         )
         async with Connection(logs) as connection, Connection(desk) as other:
-            await make_stream(connection)
+            jetstream = await make_stream(connection)
             await Source(connection, "web1").publish_lines(300)
             gateway = LiveGateway(other, "LOGS")
             assert [row.messages for row in (await gateway.look()).hosts] == [300]
             assert len(await gateway.recent_lines("web1", 300)) == 300
             assert await gateway.message(7) is not None
             assert await JetStream(other).consumers("LOGS") == []
+            await gateway.listen()
+            await jetstream.create_consumer("LOGS", {"durable_name": "c", "ack_policy": "explicit"})
+            await until(lambda: len(gateway.events().events) == 1)
+            (event,) = gateway.events().events
+            assert (event.consumer, event.kind) == ("c", "change")
             assert other.denied == set()
         assert "Permissions Violation" not in server.log

@@ -30,6 +30,7 @@ from natsconsole.domain.receivers import (
     ReceiverStatus,
     SettingsRequest,
 )
+from natsconsole.domain.shippers import ButtonOrder
 from natsconsole.domain.snapshots import EMPTY_HOME, HomeSnapshot, Link
 from natsconsole.domain.subjects import overlap
 from natsconsole.domain.triage import EMPTY_TRIAGE, TriageSnapshot
@@ -194,6 +195,14 @@ class FakeGateway:
         if request.answer in {"ack", "double-ack", "term"}:
             self.flying = [one for one in self.flying if one.sequence != request.sequence]
         return status
+
+    async def order_shippers(self, order: ButtonOrder) -> str:
+        verb = "pause" if order.pauses else "resume"
+        self.asked.append(("button", verb, order.host, order.reason))
+        await self._pass()
+        if self.refusal is not None:
+            raise self.refusal
+        return f"{order.whom}: {verb}d"
 
     async def message(self, sequence: int, stream: str = "") -> StreamMessage | None:
         self._need_link()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from textual import events
 from textual.app import App
+from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 
 from natsconsole.tui.app import ConsoleApp
@@ -57,7 +60,19 @@ class Console:
         return [row.host for row in self.home.panel.rows.rows]
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Press keys; the pilot would wait after each until the whole process idles."""
+        for key in keys:
+            name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
+            self.app.post_message(events.Key(name, _character_of(name)))
+            await self.is_handled()
+
+    async def is_handled(self) -> None:
+        """Wait until no message is on its way, for three rounds: one may call forth another."""
+        quiet = 0
+        while quiet < 3:
+            await self.pilot.pause(0)
+            pumps = [self.app, *self.app.screen.walk_children(with_self=True)]
+            quiet = 0 if any(pump.message_queue_size for pump in pumps) else quiet + 1
 
     async def shows(self, words: str) -> None:
         """Wait until these words are on the screen."""
@@ -75,6 +90,15 @@ class Console:
                 lambda: all(len(pane.view.window) for pane in self.home.panes if pane.host),
             )
         await self.pilot.pause()
+
+
+def _character_of(key: str) -> str | None:
+    if len(key) == 1:
+        return key
+    try:
+        return unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(key, key)))
+    except KeyError:
+        return None
 
 
 @asynccontextmanager

@@ -21,7 +21,8 @@ SIGNS: dict[Kind, tuple[str, Ink]] = {
 }
 TIME_WIDTH = 12
 KIND_WIDTH = 12
-WIDE = 120
+WIDE = 140
+MEDIUM = 110
 SLIM = 90
 
 
@@ -29,6 +30,8 @@ def widths(width: int) -> tuple[int, int, int]:
     """Return the cells of consumer, sequence and host; 0 where there is no room."""
     if width >= WIDE:
         return 26, 10, 18
+    if width >= MEDIUM:
+        return 24, 8, 12
     return (0, 10, 14) if width >= SLIM else (0, 9, 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -15,22 +16,33 @@ from natsconsole.tui.commands import commands_of
 from natsconsole.tui.drawing import Line
 from natsconsole.tui.help.signs import HOSTS, LINES, TOTALS, Sign
 from natsconsole.tui.keymap import COMMANDS, Command, bindings
+from natsconsole.tui.page.wrapping import wrapped
 from natsconsole.tui.virtual_rows import VirtualRows
 
 AREAS = {
     "receiver": "THE RECEIVER",
+    "go": "OTHER SCREENS",
     "hosts": "HOSTS",
     "lines": "LINES, IN A PANE",
     "pane": "PANES",
     "rows": "ROWS",
-    "go": "OTHER SCREENS",
     "app": "ALL",
 }
 SIGN_WIDTH = 6
 KEY_WIDTH = 11
 SIGNS_WIDTH = 48
-Row = Sign | Command | str | None
-"""A sign, a command, a heading, or nothing."""
+MARGIN = 2
+
+
+class Key(NamedTuple):
+    """A key and what it does, or more of what the key above does."""
+
+    key: str
+    words: str
+
+
+Row = Sign | Key | str | None
+"""A sign, a key, a heading, or nothing."""
 
 
 def sign_rows() -> list[Row]:
@@ -38,13 +50,18 @@ def sign_rows() -> list[Row]:
     return ["LINES", *LINES, None, "HOSTS", *HOSTS, None, "TOTALS", *TOTALS]
 
 
-def key_rows(all_commands: Sequence[Command] = COMMANDS) -> list[Row]:
-    """Return the rows on keys."""
+def key_rows(all_commands: Sequence[Command] = COMMANDS, width: int = 200) -> list[Row]:
+    """Return the rows on keys, in so many cells."""
     rows: list[Row] = []
     for area, heading in AREAS.items():
         areas = {area, "home", "leave"} if area == "app" else {area}
         commands = [one for one in all_commands if one.area in areas]
-        rows += [*([None] if rows else []), heading, *commands]
+        rows += [*([None] if rows else []), heading]
+        for one in commands:
+            words = wrapped(one.tooltip, width - KEY_WIDTH)
+            rows += [
+                Key(one.key_text if not place else "", part) for place, part in enumerate(words)
+            ]
     return rows
 
 
@@ -58,8 +75,10 @@ class HelpRows(VirtualRows):
         self._pairs: list[tuple[Row, Row]] = []
 
     def _arrange(self) -> None:
-        signs, keys = sign_rows(), key_rows(commands_of(self.app))
-        if self.size.width >= 100:
+        is_wide = self.size.width >= 100
+        left = self.row_width - (SIGNS_WIDTH if is_wide else MARGIN)
+        signs, keys = sign_rows(), key_rows(commands_of(self.app), left)
+        if is_wide:
             self._pairs = list(zip_longest(signs, keys))
         else:
             self._pairs = [(row, None) for row in (*keys, None, *signs)]
@@ -77,7 +96,7 @@ class HelpRows(VirtualRows):
 
     def draw_row(self, number: int, y: int) -> Strip:  # noqa: ARG002 - a row is the same in any place
         """Draw a row."""
-        line = self.line().space(2)
+        line = self.line().space(MARGIN)
         if number < len(self._pairs):
             left, right = self._pairs[number]
             self._put(line, left)
@@ -91,7 +110,7 @@ class HelpRows(VirtualRows):
         elif isinstance(row, Sign):
             line.put(row.sign, row.ink, width=SIGN_WIDTH).put(row.words)
         elif row is not None:
-            line.put(row.key_text, "key", width=KEY_WIDTH).put(row.tooltip)
+            line.put(row.key, "key", width=KEY_WIDTH).put(row.words)
 
 
 class HelpScreen(ModalScreen[None]):

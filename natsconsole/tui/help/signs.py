@@ -40,12 +40,13 @@ HOSTS: tuple[Sign, ...] = (
     Sign(*STATE_SIGNS["quiet"], "quiet: none came for a while"),
     Sign(*STATE_SIGNS["silent"], "silent: for longer than it should be"),
     Sign(*STATE_SIGNS["held"], "held: cannot be written now"),
-    Sign(*STATE_SIGNS["paused"], "paused"),
+    Sign(*STATE_SIGNS["paused"], "paused: its receiver, or its shipper"),
     Sign("◆", "accent", "marked, to be opened with others"),
     Sign("lag", "muted", "messages stored, not written"),
     Sign("age", "muted", "of the oldest of these"),
     Sign("una", "muted", "delivered, not acknowledged"),
     Sign("↻", "muted", "delivered again"),
+    Sign("files", "muted", "waits in the host's files (its shipper)"),
 )
 TOTALS: tuple[Sign, ...] = (
     Sign("≈", "muted", "an estimate"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.message import Message
 from textual.reactive import var
 
@@ -65,11 +66,17 @@ class AlertLine(OneLine):
         for alert in self.alerts[:1]:
             sign, ink = SIGNS[alert.severity]
             line.put(f"{sign} ", ink)
-            line.put(alert.sentence, "muted" if alert.severity == "calm" else ink)
-        more = len(self.alerts) - 1
-        if more > 0:
-            words = f"  +{more} more · {key_of(self.app, 'home.alerts')} all "
-            room = self.size.width - line.cells
-            if room >= len(words):
-                line.fill_to(self.size.width - len(words)).put(words, "muted")
+            ink = "muted" if alert.severity == "calm" else ink
+            hint = self._hint(self.size.width - line.cells - cell_len(alert.sentence))
+            room = self.size.width - line.cells - len(hint)
+            line.put(alert.sentence, ink, width=room if hint else 0).put(hint, "muted")
         return line
+
+    def _hint(self, left: int) -> str:
+        """Say how to see what has no room here; ``left`` cells are beside the sentence."""
+        more = len(self.alerts) - 1
+        if not more and left >= 0:
+            return ""
+        key = key_of(self.app, "home.alerts")
+        words = f"  +{more} more · {key} all " if more else f"  {key} all "
+        return words if left >= len(words) or not more else f"  {key} +{more} "

@@ -10,13 +10,17 @@ from textual.containers import Horizontal, Vertical
 from textual.reactive import var
 from textual.widgets import Input
 
+from natsconsole.domain.shippers import NO_SHIPPERS, ShippersSeen
 from natsconsole.domain.snapshots import EMPTY_HOME, HomeSnapshot
 from natsconsole.tui.drawing import Line, OneLine
+from natsconsole.tui.format import size
 from natsconsole.tui.home.host_order import HostOrder
 from natsconsole.tui.home.host_rows import HostHeader, HostRows
 from natsconsole.tui.home.prompt import PRINTABLE
 
 FILTERING_WIDTH = 18
+WORTH_TELLING = 100_000
+"""Bytes in the hosts' files that are told in the title, where no shipper is paused."""
 
 
 class HostTitle(OneLine):
@@ -26,6 +30,7 @@ class HostTitle(OneLine):
     total: var[int] = var(0)
     order: var[HostOrder] = var(HostOrder())
 
+    shippers: var[ShippersSeen] = var(NO_SHIPPERS)
     is_filtering: var[bool] = var(False)
     marked: var[int] = var(0)
 
@@ -39,6 +44,10 @@ class HostTitle(OneLine):
 
     def watch_shown(self) -> None:
         """Count anew."""
+        self.repaint()
+
+    def watch_shippers(self) -> None:
+        """Show what waits before the stream."""
         self.repaint()
 
     def watch_total(self) -> None:
@@ -56,6 +65,11 @@ class HostTitle(OneLine):
         if self.is_filtering:
             return line.fill_to(FILTERING_WIDTH - 1).put("/", "key")
         right = self.line()
+        waits = self.shippers.backlog_bytes
+        if self.shippers.paused_hosts:
+            line.put("  ‖ ", "warn").put(f"{size(waits)} in files", "warn")
+        elif waits >= WORTH_TELLING:
+            line.put(f"  {size(waits)} in files", "muted")
         if self.order.filter:
             line.fill_to(FILTERING_WIDTH - 1).put("/", "key").put(self.order.filter, "accent")
         if self.marked:
@@ -130,6 +144,7 @@ class HostPanel(Vertical):
         shown = self.order.apply(home.hosts)
         self.title.total = max(home.hosts_total, len(home.hosts))
         self.title.shown = len(shown)
+        self.title.shippers = home.shippers
         self.rows.empty_text = self._empty_text() if not shown else ""
         self.rows.rows = shown
 

@@ -9,9 +9,11 @@ from textual.message import Message
 from textual.reactive import var
 from textual.strip import Strip
 
+from natsconsole.domain.alerts import BEHIND_SECONDS
+from natsconsole.domain.shippers import ShipperPulse
 from natsconsole.domain.snapshots import HostRow, HostState
 from natsconsole.tui.drawing import Ink, Line, OneLine
-from natsconsole.tui.format import count, duration, scaled, tally
+from natsconsole.tui.format import count, duration, scaled, size, tally
 from natsconsole.tui.home.host_order import HostOrder, is_in_trouble
 from natsconsole.tui.keymap import bindings
 from natsconsole.tui.sparkline import sparkline
@@ -27,6 +29,8 @@ STATE_SIGNS: dict[HostState, tuple[str, Ink]] = {
 NUMBER_COLUMNS = (("lines/s", 8), ("lag", 7), ("age", 5), ("una", 5), ("↻", 5))
 NARROW_COLUMNS = NUMBER_COLUMNS[:3]
 SEEN_COLUMN = ("seen", 6)
+FILES_COLUMN = ("files", 7)
+"""Bytes that wait in the host's files, as its shipper says."""
 MARGIN = 3
 """Cells before the name: the cursor's mark, the state's sign, the user's mark."""
 SPARK_WIDTHS = (4, 10)
@@ -47,6 +51,8 @@ def columns_for(width: int, longest_name: int, *, sparks: bool = True) -> Column
     numbers = NUMBER_COLUMNS if width >= 44 else NARROW_COLUMNS
     if width >= 60:
         numbers = (*numbers, SEEN_COLUMN)
+    if width >= 64:
+        numbers = (*numbers, FILES_COLUMN)
     room = width - MARGIN - 1 - sum(wide for _, wide in numbers)
     spark = min(SPARK_WIDTHS[1], room - max(longest_name, 6) - 1)
     if not sparks or spark < SPARK_WIDTHS[0]:
@@ -132,12 +138,13 @@ class HostRows(VirtualRows):
         return self.rows[self.cursor].host if self.cursor < len(self.rows) else ""
 
     def watch_rows(self, before: tuple[HostRow, ...], rows: tuple[HostRow, ...]) -> None:
-        """Keep the cursor on its host, and as many rows above it as there were."""
+        """Keep the cursor on its host, and as many rows above it, unless the page is the first."""
         host = before[self.cursor].host if self.cursor < len(before) else ""
         place = next((at for at, row in enumerate(rows) if row.host == host), None)
         if place is None:
             place = min(self.cursor, max(0, len(rows) - 1))
-        self.top += place - self.cursor
+        if self.top:  # who looks at the first row sees what comes before it
+            self.top += place - self.cursor
         self.set_reactive(HostRows.cursor, place)
         self._reveal()
 
@@ -195,8 +202,10 @@ class HostRows(VirtualRows):
             "↻": (tally(row.redelivered), _ink_of(row.redelivered, "warn")),
             "seen": (duration(row.last_seen_seconds), "muted" if row.state == "live" else ink),
         }
+        if row.shipper is not None:
+            cells["files"] = _files_of(row.shipper)
         for name, wide in columns.numbers:
-            text, cell_ink = cells[name]
+            text, cell_ink = cells.get(name, ("", "faint"))
             line.put(text, cell_ink, width=wide, right=True)
         return line
 
@@ -215,6 +224,13 @@ class HostRows(VirtualRows):
 
 def _ink_of(number: float, ink: Ink = "plain") -> Ink:
     return ink if number else "faint"
+
+
+def _files_of(shipper: ShipperPulse) -> tuple[str, Ink]:
+    if not shipper.is_alive:
+        return "gone", "warn"
+    behind: Ink = "warn" if shipper.is_paused or shipper.lag_seconds >= BEHIND_SECONDS else "plain"
+    return size(shipper.backlog_bytes).replace(" ", ""), _ink_of(shipper.backlog_bytes, behind)
 
 
 def _age(seconds: float) -> str:

@@ -11,7 +11,8 @@ from textual import getters, on
 
 from natsconsole.domain.jump import EXAMPLES, NotAPlaceError, parse_jump
 from natsconsole.domain.jump import Sequence as AtSequence
-from natsconsole.gateway.interface import Gateway
+from natsconsole.domain.shippers import NotAnOrderError, read_order
+from natsconsole.gateway.interface import Gateway, GatewayError
 from natsconsole.tui.commands import key_of
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.format import plural
@@ -227,6 +228,8 @@ class PaneKeys(ReceiverKeys):
                 self._jump_to(event.text)
             case "save":
                 self._save_to(event.text)
+            case "button":
+                self.press_button(event.text)
 
     def _search_for(self, text: str) -> None:
         self.prompt.close()
@@ -250,6 +253,35 @@ class PaneKeys(ReceiverKeys):
         pane = self._with_lines()
         if pane is not None:
             self.prompt.ask("jump", f"go to, in {pane.host}", hint=EXAMPLES)
+
+    # The Big Red Button
+
+    def action_red_button(self) -> None:
+        """Ask what the shippers are to do: the order is typed, so that no slip gives it."""
+        if self._gateway.read_only:
+            self.say("read-only: this console changes nothing", is_refusal=True)
+            return
+        example = "resume all" if self.home.shippers.paused_hosts else "pause all"
+        self.prompt.ask(
+            "button", "RED BUTTON", hint=f"type {example}, or pause HOST why, or resume HOST"
+        )
+
+    def press_button(self, typed: str) -> None:
+        """Give the order that was typed."""
+        try:
+            order = read_order(typed, {row.host for row in self.home.hosts})
+        except NotAnOrderError as error:
+            self.say(str(error), is_refusal=True)
+            return
+        self.prompt.close()
+
+        async def press() -> None:
+            try:
+                self.say(await self._gateway.order_shippers(order))
+            except GatewayError as error:
+                self.say(str(error), is_refusal=True)
+
+        self.ask("red button", press)
 
     # Copy and save
 

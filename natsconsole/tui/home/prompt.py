@@ -17,7 +17,7 @@ from natsconsole.tui.drawing import Line, OneLine, fit
 
 PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]*"
 """What may be typed or pasted into a line."""
-Purpose = Literal["search", "jump", "save"]
+Purpose = Literal["search", "jump", "save", "button"]
 
 
 class PromptWords(OneLine):

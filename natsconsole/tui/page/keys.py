@@ -36,8 +36,6 @@ class PageKeys(OneLine):
 
     refused: var[frozenset[str]] = var(frozenset())
     """Ids of commands that would be refused now: they are faint."""
-    question: var[str] = var("")
-    """What is asked while the user types; it takes the place of the keys."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(id="page-keys")
@@ -46,28 +44,18 @@ class PageKeys(OneLine):
 
     def on_mount(self) -> None:
         """Show the user's keys."""
-        self._commands = [one for one in commands_of(self.app, self._place) if one.show]
+        here = f"go.{self._place}"
+        commands = commands_of(self.app, self._place)
+        self._commands = [one for one in commands if one.show and one.id != here]
         self.repaint()
 
     def watch_refused(self) -> None:
         """Make the refused ones faint."""
         self.repaint()
 
-    def watch_question(self) -> None:
-        """Ask, or show the keys again."""
-        self.repaint()
-
     def draw_line(self) -> Line:
-        """Draw the keys that fit, or what is asked."""
+        """Draw the keys that fit."""
         line = self.line()
-        if self.question:
-            line.space().put(self.question, "title").space(2)
-            return (
-                line.put("Enter", "key")
-                .put(" takes it  ", "muted")
-                .put("Esc", "key")
-                .put(" leaves", "muted")
-            )
         for start, command in self._placed():
             is_refused = command.id in self.refused
             line.fill_to(start).put(command.key_text, "faint" if is_refused else "key").space()

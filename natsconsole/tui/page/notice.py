@@ -17,6 +17,13 @@ class NoticeLine(OneLine):
     standing: var[tuple[str, Ink]] = var(("", "muted"))
     """What is said while there is no notice."""
 
+    question: var[str] = var("")
+    """What the user is being asked: it stands before everything else."""
+
+    def watch_question(self) -> None:
+        """Ask, or no longer."""
+        self.repaint()
+
     def watch_notice(self, _before: object, notice: tuple[str, bool] | None) -> None:
         """Show it, and take it away after some seconds."""
         self.repaint()
@@ -34,6 +41,8 @@ class NoticeLine(OneLine):
     def draw_line(self) -> Line:
         """Draw the notice, else what stands."""
         line = self.line().space()
+        if self.question:
+            return line.put(self.question, "accent").put("  Enter takes it, Esc leaves", "muted")
         if self.notice is not None:
             sentence, is_refusal = self.notice
             line.put("✗ " if is_refusal else "✓ ", "bad" if is_refusal else "good")

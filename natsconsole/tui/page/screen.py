@@ -228,17 +228,18 @@ class Page(Screen[None]):
     ) -> None:
         """Let the user type one line; ``narrows`` hears every letter."""
         self._on_typed = None
-        self.input.placeholder = prompt
+        self.notice.question = prompt
         self.input.value = value
         self.input.cursor_position = len(value)
         self._on_typed, self._narrows = on_typed, narrows
-        self.page_keys.question = prompt
         self.add_class("-typing")
         self.input.focus()
+        if not narrows:  # what is offered gives way to what is typed
+            self.input.select_all()
 
     def _stop_typing(self) -> None:
         self._on_typed = None
-        self.page_keys.question = ""
+        self.notice.question = ""
         self.remove_class("-typing")
         self.focus_body()
 

@@ -1,0 +1,224 @@
+"""Hears the shippers' heartbeats, and presses the Big Red Button.
+
+Heartbeats are untrusted like everything from the network: what is kept of them is bounded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import msgspec
+
+from natsconsole.domain.shippers import (
+    ALL,
+    MISSED,
+    NO_SHIPPERS,
+    ButtonOrder,
+    ShipperPulse,
+    ShippersSeen,
+)
+from natsconsole.gateway.interface import GatewayError
+from natsconsole.gateway.jetstream import JetStream
+from natsconsole.gateway.key_value import Entry, KeyValue, NoBucketError
+from shipper.connection import Connection, ConnectionProblem, PermissionDeniedError
+from shipper.wire import (
+    HEARTBEAT_SUBJECT,
+    HOSTS_PER_HEARTBEAT,
+    ORDER_KEY_ALL,
+    ORDERS_BUCKET,
+    PING_SUBJECT,
+    Heartbeat,
+    HostPulse,
+    Order,
+    order_key,
+)
+
+MOST_SHIPPERS = 100_000
+MOST_HOSTS = 200_000
+LONGEST = 1 << 20
+"""Bytes of a heartbeat that are read at most."""
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 600.0
+FORGOTTEN_AFTER = 3600.0
+"""Seconds after which a shipper that is gone is no longer missed."""
+PROBLEMS = 20
+HOSTS_A_SECOND = 10_000
+"""Hosts whose pulses are added up in a second at most."""
+_LONGEST_TEXT = 300
+
+
+class _Shipper:
+    __slots__ = ("heard", "hosts", "interval", "is_gone", "machine", "problems")
+
+    def __init__(self, machine: str) -> None:
+        self.machine = machine
+        self.heard = 0.0
+        self.interval = SHORTEST_INTERVAL
+        self.is_gone = False
+        self.hosts: dict[str, HostPulse] = {}
+        self.problems: tuple[str, ...] = ()
+
+
+class Shippers:
+    """The shippers that are heard on a connection."""
+
+    def __init__(self, connection: Connection, jetstream: JetStream) -> None:
+        self._connection = connection
+        self._bucket = KeyValue(connection, jetstream, ORDERS_BUCKET)
+        self._shippers: dict[tuple[str, str], _Shipper] = {}
+        self._owners: dict[str, _Shipper] = {}
+        self._changed: dict[str, ShipperPulse] = {}
+        self._is_listening = False
+        self._may_read_orders = True
+        self._sum = NO_SHIPPERS
+        self._sum_until = 0.0
+
+    async def listen(self) -> None:
+        """Begin to listen, and ask all to say something soon; the second time does nothing."""
+        if self._is_listening:
+            return
+        self._is_listening = True
+        await self._connection.subscribe(f"{HEARTBEAT_SUBJECT}.>", self._take)
+        with contextlib.suppress(ConnectionProblem):
+            await self._connection.publish(PING_SUBJECT)
+
+    def changes(self, now: float) -> dict[str, ShipperPulse]:
+        """Return the pulses, by host, that are new since this was asked last."""
+        for key, shipper in list(self._shippers.items()):
+            silence = now - shipper.heard
+            if silence > FORGOTTEN_AFTER:
+                self._forget(key, shipper)
+            elif silence > MISSED * shipper.interval and not shipper.is_gone:
+                shipper.is_gone = True
+                for host, pulse in shipper.hosts.items():
+                    if self._owners.get(host) is shipper:
+                        self._changed[host] = _pulse(shipper, pulse)
+        changed, self._changed = self._changed, {}
+        return changed
+
+    def pulse_of(self, host: str) -> ShipperPulse | None:
+        """Return how a host's shipper was when it was last heard; None where none was."""
+        shipper = self._owners.get(host)
+        return _pulse(shipper, shipper.hosts[host]) if shipper is not None else None
+
+    async def seen(self, now: float) -> ShippersSeen:
+        """Return the sum of what was heard, with the order that holds for everybody.
+
+        It is made anew the less often the more hosts there are.
+        """
+        if now >= self._sum_until:
+            self._sum = await self._new_sum()
+            self._sum_until = now + len(self._owners) / HOSTS_A_SECOND
+        return self._sum
+
+    async def _new_sum(self) -> ShippersSeen:
+        order = await self._order_for_all() if self._shippers else Order()
+        owned = [(shipper, shipper.hosts[host]) for host, shipper in self._owners.items()]
+        alive = [pulse for shipper, pulse in owned if not shipper.is_gone]
+        gone = {shipper.machine for shipper, _ in owned if shipper.is_gone}
+        living = [one for one in self._shippers.values() if not one.is_gone]
+        problems = (f"{one.machine}: {text}" for one in living for text in one.problems)
+        return ShippersSeen(
+            alive=len(living),
+            gone=tuple(sorted(gone)),
+            hosts=len(alive),
+            paused_hosts=sum(pulse.paused for pulse in alive),
+            backlog_bytes=sum(pulse.backlog_bytes for pulse in alive),
+            lag_seconds=max((one.lag_seconds for one in alive if not one.paused), default=0.0),
+            problems=tuple(text for text, _ in zip(problems, range(PROBLEMS), strict=False)),
+            is_stopped=order.pause,
+            reason=order.reason[:_LONGEST_TEXT],
+        )
+
+    async def press(self, order: ButtonOrder) -> str:
+        """Give an order, and return what holds now. A limit of the rate stays as it is.
+
+        Raises:
+            GatewayError: there is no bucket for orders.
+        """
+        key = ORDER_KEY_ALL if order.host == ALL else order_key(order.host)
+        try:
+            entry = await self._bucket.get(key)
+            before = _order_in(entry)
+            after = msgspec.structs.replace(before, pause=order.pauses, reason=order.reason)
+            if after.pause or after.bytes_per_second:
+                await self._bucket.put(key, msgspec.json.encode(after))
+            else:
+                await self._bucket.delete(key)
+            self._sum_until = 0.0
+            return await self._outcome(order)
+        except NoBucketError:
+            raise GatewayError(
+                f"there is no bucket {ORDERS_BUCKET!r} for the red button: "
+                "make it with `natsconsole setup`"
+            ) from None
+
+    async def _outcome(self, order: ButtonOrder) -> str:
+        if order.pauses:
+            return f"{order.whom}: paused; lines wait in their files until resumed"
+        entries = await self._bucket.entries(">", from_leader=True)
+        paused = [key for key, entry in entries.items() if _order_in(entry).pause]
+        if order.host != ALL and ORDER_KEY_ALL in paused:
+            return f"{order.whom}: resumed, but all are paused: resume all lets it go on"
+        own = sum(key != ORDER_KEY_ALL for key in paused)
+        rest = f"; {own:,} paused by name stay so" if own and order.host == ALL else ""
+        return f"{order.whom}: resumed{rest}"
+
+    async def _order_for_all(self) -> Order:
+        if not self._may_read_orders:
+            return Order()
+        try:
+            return _order_in(await self._bucket.get(ORDER_KEY_ALL))
+        except PermissionDeniedError:
+            self._may_read_orders = False
+        except NoBucketError:
+            pass
+        return Order()
+
+    def _take(self, _subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
+        if len(payload) > LONGEST:
+            return
+        try:
+            beat = msgspec.json.decode(payload, type=Heartbeat)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        key = (beat.name[:_LONGEST_TEXT], beat.instance[:_LONGEST_TEXT])
+        shipper = self._shippers.get(key)
+        if shipper is None:
+            if len(self._shippers) >= MOST_SHIPPERS:
+                return
+            shipper = self._shippers[key] = _Shipper(key[0])
+        shipper.heard = time.time()
+        shipper.interval = min(LONGEST_INTERVAL, max(SHORTEST_INTERVAL, beat.interval_seconds))
+        shipper.is_gone = False
+        shipper.problems = tuple(text[:_LONGEST_TEXT] for text in beat.problems[:PROBLEMS])
+        for pulse in beat.hosts[:HOSTS_PER_HEARTBEAT]:
+            if pulse.host in self._owners or len(self._owners) < MOST_HOSTS:
+                self._owners[pulse.host] = shipper
+                shipper.hosts[pulse.host] = pulse
+                self._changed[pulse.host] = _pulse(shipper, pulse)
+
+    def _forget(self, key: tuple[str, str], shipper: _Shipper) -> None:
+        del self._shippers[key]
+        for host in shipper.hosts:
+            if self._owners.get(host) is shipper:
+                del self._owners[host]
+
+
+def _order_in(entry: Entry | None) -> Order:
+    """Read an order; what is none orders nothing, as for the shippers."""
+    try:
+        return msgspec.json.decode(entry.value, type=Order) if entry else Order()
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return Order()
+
+
+def _pulse(shipper: _Shipper, pulse: HostPulse) -> ShipperPulse:
+    return ShipperPulse(
+        machine=shipper.machine,
+        is_alive=not shipper.is_gone,
+        backlog_bytes=max(0, pulse.backlog_bytes),
+        lag_seconds=max(0.0, pulse.lag_seconds),
+        is_paused=pulse.paused,
+        bytes_per_second=max(0, pulse.bytes_per_second),
+    )
