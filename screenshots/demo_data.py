@@ -9,6 +9,7 @@ from functools import cache
 
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.receivers import PartitionStatus, ReceiverStatus, UnackedMessage
+from natsconsole.domain.shippers import ShipperPulse, ShippersSeen
 from natsconsole.domain.snapshots import (
     ConsumerTotals,
     Flow,
@@ -114,6 +115,7 @@ def hosts(*, lag_factor: float = 1.0, seed: int = 7) -> tuple[HostRow, ...]:
                 last_seen_seconds=412.0 if is_quiet else 0.2,
                 messages=3_000,
                 history=() if is_quiet else past_of(rate, place),
+                shipper=ShipperPulse(machine=name, backlog_bytes=round(rate * 11)),
             )
         )
     return tuple(rows)
@@ -203,6 +205,7 @@ def pipeline() -> Pipeline:
         hosts=rows,
         hosts_total=len(rows),
         receivers=(receiver(),),
+        shippers=ShippersSeen(alive=len(rows), hosts=len(rows), backlog_bytes=60_000),
     )
     lines = {name: lines_of(name) for name in host_names()}
     marks = {name: marks_of(name, some) for name, some in lines.items()}

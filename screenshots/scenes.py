@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.receivers import PartitionStatus
+from natsconsole.domain.shippers import ShipperPulse, ShippersSeen
 from natsconsole.domain.snapshots import ConsumerTotals
 from natsconsole.tui.app import ConsoleApp
 from natsconsole.tui.settings import DEFAULTS, Settings
@@ -76,6 +77,42 @@ def withholding() -> FakeGateway:
     return FakeGateway(
         home, link=LINK, lines={**shown.lines, **lines}, marks={**shown.marks, **marks}
     )
+
+
+def stopped() -> FakeGateway:
+    """The Big Red Button is pressed: lines wait in the hosts' files."""
+    shown = pipeline()
+    rows = tuple(
+        replace(
+            row,
+            state="paused",
+            lines_per_second=0.0,
+            lag_messages=0,
+            lag_seconds=0.0,
+            unacked=0,
+            last_seen_seconds=42.0,
+            shipper=ShipperPulse(
+                machine=row.host, is_paused=True, backlog_bytes=round(row.lines_per_second * 4_000)
+            ),
+        )
+        for row in shown.home.hosts
+    )
+    waits = sum(row.shipper.backlog_bytes for row in rows if row.shipper)
+    home = replace(
+        shown.home,
+        hosts=rows,
+        inflow=replace(shown.home.inflow, per_second=0.0),
+        outflow=replace(shown.home.outflow, per_second=0.0),
+        lag_messages=0,
+        lag_seconds=0.0,
+        totals=replace(shown.home.totals, outstanding_acks=0, unprocessed=0),
+        receivers=(receiver(unacked=0),),
+        shippers=ShippersSeen(
+            alive=96, hosts=96, paused_hosts=96, backlog_bytes=waits,
+            is_stopped=True, reason="disk swap in rack 4",
+        ),
+    )  # fmt: skip
+    return FakeGateway(home, link=LINK, lines=shown.lines, marks=shown.marks)
 
 
 def disk_full() -> FakeGateway:
@@ -180,6 +217,10 @@ async def _search(pilot: Pilot[None], _gateway: FakeGateway) -> None:
     await pilot.press("tab", "slash", *"upstream", "enter", "n", "n", "n")
 
 
+async def _press_button(pilot: Pilot[None], _gateway: FakeGateway) -> None:
+    await pilot.press("B", *"resume all")
+
+
 async def _jump(pilot: Pilot[None], _gateway: FakeGateway) -> None:
     await pilot.press("tab", "J", *"17:13")
 
@@ -255,6 +296,7 @@ SCENES: tuple[Scene, ...] = (
     Scene(name="production", gateway=production, size=(120, 36), demo=no_demo, title=""),
     Scene(name="withhold", gateway=withholding),
     Scene(name="disk-full", gateway=disk_full, act=_open_host),
+    Scene(name="red-button", gateway=stopped, act=_press_button),
     Scene(name="connection-lost", gateway=disconnected, act=_lose_connection),
     Scene(name="help", gateway=flowing, act=_open_help),
     Scene(name="unacked", gateway=in_flight, act=_go("u", "down", "down")),

@@ -134,6 +134,7 @@ async def _make_stream(url: str) -> None:
             partitions=PARTITIONS,
             max_age_seconds=86_400,
             max_bytes=1 << 30,
+            events=True,
             button=True,
         )
         await create_log_stream(JetStream(connection), stream)

@@ -58,7 +58,7 @@ class Advisories:
         except ApiError as error:
             if error.err_code != STREAM_NOT_FOUND:
                 raise
-            self._history = "older ones were not kept: `natsconsole setup --events` keeps them"
+            self._history = "older ones were not kept: `setup --events` keeps them"
             return
         reader = StreamReader(self._connection, self._jetstream, name)
         found = await reader.before(

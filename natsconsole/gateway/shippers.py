@@ -42,6 +42,9 @@ SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 600.0
 FORGOTTEN_AFTER = 3600.0
 """Seconds after which a shipper that is gone is no longer missed."""
 PROBLEMS = 20
+FEW = 20
+"""Shippers that are asked how they are every ``PING_SECONDS``; more speak of themselves only."""
+PING_SECONDS = 5.0
 HOSTS_A_SECOND = 10_000
 """Hosts whose pulses are added up in a second at most."""
 _LONGEST_TEXT = 300
@@ -69,16 +72,19 @@ class Shippers:
         self._owners: dict[str, _Shipper] = {}
         self._changed: dict[str, ShipperPulse] = {}
         self._is_listening = False
+        self._pinged = 0.0
         self._may_read_orders = True
         self._sum = NO_SHIPPERS
         self._sum_until = 0.0
 
-    async def listen(self) -> None:
-        """Begin to listen, and ask all to say something soon; the second time does nothing."""
-        if self._is_listening:
+    async def listen(self, now: float) -> None:
+        """Begin to listen, and ask all to say something soon; a few are asked again and again."""
+        if not self._is_listening:
+            self._is_listening = True
+            await self._connection.subscribe(f"{HEARTBEAT_SUBJECT}.>", self._take)
+        elif len(self._shippers) > FEW or now < self._pinged + PING_SECONDS:
             return
-        self._is_listening = True
-        await self._connection.subscribe(f"{HEARTBEAT_SUBJECT}.>", self._take)
+        self._pinged = now
         with contextlib.suppress(ConnectionProblem):
             await self._connection.publish(PING_SUBJECT)
 

@@ -72,7 +72,7 @@ async def test_a_heartbeat_is_joined_to_its_host(connection: Connection) -> None
 
 async def test_a_shipper_that_is_not_heard_any_more_is_gone(connection: Connection) -> None:
     shippers = Shippers(connection, JetStream(connection))
-    await shippers.listen()
+    await shippers.listen(time.time())
     for instance in ("old", "new"):
         hosts = [HostPulse(host="web1")] + [HostPulse(host="web2")] * (instance == "old")
         await connection.publish(

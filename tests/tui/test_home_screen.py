@@ -436,7 +436,7 @@ async def test_the_red_button_takes_a_typed_order_and_says_what_holds() -> None:
     async with console(flowing(), size=(200, 60)) as it:
         await it.press("B")
         await it.shows("RED BUTTON")
-        await it.shows("type pause all")
+        await it.shows("pause all, or pause HOST why")
         await it.press("enter")
         await it.shows("is no order: type pause or resume")
         assert it.gateway.asked == []

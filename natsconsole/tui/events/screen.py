@@ -139,7 +139,7 @@ class EventsScreen(Page):
         if not self._is_listening:
             return "looking …"
         return (
-            "nothing was told yet: no message refused, terminated or given up, no leader changed\n"
+            "nothing was told yet: no message refused, terminated or given up\n"
             "\n"
             "to see some, refuse a message: r on Home, or n on Unacked"
         )

@@ -46,7 +46,7 @@ HOSTS: tuple[Sign, ...] = (
     Sign("age", "muted", "of the oldest of these"),
     Sign("una", "muted", "delivered, not acknowledged"),
     Sign("↻", "muted", "delivered again"),
-    Sign("files", "muted", "waits in the host's files (its shipper)"),
+    Sign("files", "muted", "bytes in its files, not shipped"),
 )
 TOTALS: tuple[Sign, ...] = (
     Sign("≈", "muted", "an estimate"),

@@ -141,6 +141,7 @@ class HostPanel(Vertical):
         home = self.home
         longest = max((len(row.host) for row in home.hosts), default=0)
         self.header.longest_name = self.rows.longest_name = longest
+        self.header.files = self.rows.files = home.shippers.hosts > 0 or bool(home.shippers.gone)
         shown = self.order.apply(home.hosts)
         self.title.total = max(home.hosts_total, len(home.hosts))
         self.title.shown = len(shown)

@@ -46,12 +46,14 @@ class Columns:
     numbers: tuple[tuple[str, int], ...]
 
 
-def columns_for(width: int, longest_name: int, *, sparks: bool = True) -> Columns:
+def columns_for(
+    width: int, longest_name: int, *, sparks: bool = True, files: bool = False
+) -> Columns:
     """Return the columns of a row so wide: what names do not need goes to a chart."""
     numbers = NUMBER_COLUMNS if width >= 44 else NARROW_COLUMNS
     if width >= 60:
         numbers = (*numbers, SEEN_COLUMN)
-    if width >= 64:
+    if files and width >= 64:
         numbers = (*numbers, FILES_COLUMN)
     room = width - MARGIN - 1 - sum(wide for _, wide in numbers)
     spark = min(SPARK_WIDTHS[1], room - max(longest_name, 6) - 1)
@@ -72,6 +74,11 @@ class HostHeader(OneLine):
     order: var[HostOrder] = var(HostOrder())
     longest_name: var[int] = var(0)
     sparks: var[bool] = var(True)
+    files: var[bool] = var(False)
+
+    def watch_files(self) -> None:
+        """Make room for what shippers say, where any is heard."""
+        self.repaint()
 
     def watch_order(self) -> None:
         """Draw the mark where it belongs now."""
@@ -82,7 +89,9 @@ class HostHeader(OneLine):
         self.repaint()
 
     def _names(self) -> list[tuple[str, int]]:
-        columns = columns_for(self.size.width - 1, self.longest_name, sparks=self.sparks)
+        columns = columns_for(
+            self.size.width - 1, self.longest_name, sparks=self.sparks, files=self.files
+        )
         return [("host", columns.name + columns.spark), *columns.numbers]
 
     def draw_line(self) -> Line:
@@ -126,6 +135,8 @@ class HostRows(VirtualRows):
     longest_name: var[int] = var(0)
     """In cells; what names do not need is given to the charts."""
     sparks: var[bool] = var(True)
+    files: var[bool] = var(False)
+    """Whether any shipper is heard."""
 
     @property
     def total(self) -> int:
@@ -185,7 +196,9 @@ class HostRows(VirtualRows):
 
     def _row(self, row: HostRow, is_chosen: bool) -> Line:
         sign, ink = STATE_SIGNS[row.state]
-        columns = columns_for(self.row_width, self.longest_name, sparks=self.sparks)
+        columns = columns_for(
+            self.row_width, self.longest_name, sparks=self.sparks, files=self.files
+        )
         line = self.line()
         line.put("▌" if is_chosen else " ", "accent" if self.has_focus else "muted")
         line.put(sign, ink).put("◆" if row.host in self.marked else " ", "accent")

@@ -263,7 +263,7 @@ class PaneKeys(ReceiverKeys):
             return
         example = "resume all" if self.home.shippers.paused_hosts else "pause all"
         self.prompt.ask(
-            "button", "RED BUTTON", hint=f"type {example}, or pause HOST why, or resume HOST"
+            "button", "RED BUTTON", hint=f"{example}, or pause HOST why, or resume HOST"
         )
 
     def press_button(self, typed: str) -> None:

@@ -68,9 +68,10 @@ class Prompt(Horizontal):
         width = min(len(question) + 2, max(12, self.screen.size.width // 3))
         self.question.styles.width = width
         self.question.words = fit(question, width - 2).rstrip()
-        hint = f"{hint}   Esc leaves" if hint else "Esc leaves"
-        room = self.screen.size.width - width - 24
-        self.hint.words = hint if len(hint) + 2 <= room else "Esc leaves"
+        whole = f"{hint}   Esc leaves" if hint else "Esc leaves"
+        fits = len(whole) + 2 <= self.screen.size.width - width - 24
+        self.hint.words = whole if fits else "Esc leaves"
+        self.typed.placeholder = "" if fits else hint
         self.hint.styles.width = len(self.hint.words) + 2
         self.goes_back_to = self.screen.focused
         self.screen.add_class("-asking")
