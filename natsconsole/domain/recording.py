@@ -31,7 +31,7 @@ LARGEST = 64 << 20
 """Bytes that one frame may unpack to: a file from elsewhere may be a trap."""
 SHIFTS = 8
 """Places by which a list's items may have moved, as those of a history do."""
-DECIMALS = 3
+DECIMALS = 4
 Tree = Any
 NO_LINK = Link()
 
@@ -166,7 +166,7 @@ def _tree_of(seen: Seen) -> Tree:
 
 
 def _plain(value: Tree) -> Tree:
-    """Return a tree without what is worked out anew, and with times to the millisecond."""
+    """Return a tree without what is worked out anew, and with fractions cut short."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items() if not _is_private(key)}
     if isinstance(value, list | tuple):

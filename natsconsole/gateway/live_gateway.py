@@ -33,6 +33,7 @@ from natsconsole.domain.receivers import (
 )
 from natsconsole.domain.shippers import ButtonOrder, ShippersSeen
 from natsconsole.domain.snapshots import ConsumerTotals, Flow, HomeSnapshot, Link
+from natsconsole.domain.subjects import overlap
 from natsconsole.gateway.actions import Actions
 from natsconsole.gateway.advisories import Advisories
 from natsconsole.gateway.errors import as_gateway_errors
@@ -552,6 +553,9 @@ def _consumer_of(subject: str, by_filter: Mapping[str, ConsumerInfo]) -> Consume
         found = by_filter.get(".".join([*tokens[:length], ">"]))
         if found is not None:
             return found
+    if len(by_filter) == 1:  # such as the one that was chosen
+        ((filter_, only),) = by_filter.items()
+        return only if not filter_ or overlap(filter_, subject) else None
     return by_filter.get("")
 
 

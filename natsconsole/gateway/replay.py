@@ -184,9 +184,8 @@ class ReplayGateway:
 
     @property
     def has_stream(self) -> bool:
-        """Whether a stream's hosts were shown at all."""
-        last = len(self.player.recording.frames) - 1
-        return bool(self._seen.home.taken or self.player.recording.at(last).home.taken)
+        """Whether a stream's hosts were shown then."""
+        return bool(self._seen.home.taken)
 
     @property
     def triage(self) -> ReplayGateway._Triage:

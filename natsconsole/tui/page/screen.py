@@ -200,6 +200,8 @@ class Page(Screen[None]):
 
     def refusal(self) -> str:
         """Return why nothing at all can be changed now, or nothing."""
+        if self.around.player is not None:
+            return "this is a recording: what was cannot be changed"
         if self.gateway.read_only:
             return why_read_only(self.gateway.context)
         if self.gateway.link.state != "live":

@@ -211,7 +211,8 @@ def _servers(leader: str, replicas: tuple[Replica, ...], cluster: str) -> Iterat
         if one.is_offline:
             words, ink = f"offline, heard of {duration(one.seen_seconds, gap=' ')} ago", "bad"
         elif not one.is_current:
-            words, ink = f"{one.lag:,} operations behind", "warn"
+            heard = f"heard of {duration(one.seen_seconds, gap=' ')} ago"
+            words, ink = f"{one.lag:,} operations behind, {heard}", "warn"
         else:
             words, ink = "current", "plain"
         yield Detail(name=one.name, words=words, ink=ink)  # type: ignore[arg-type]

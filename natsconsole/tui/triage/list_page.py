@@ -79,7 +79,10 @@ class ListPage(TriagePage, Generic[Row]):
         order, rows = self._order, self.make_rows()
         shown = order.apply(rows)
         self.table.empty_text = self._empty_text(has_any=bool(rows))
+        stays_at_top = self.table.cursor == 0
         self.table.show(shown)
+        if stays_at_top:
+            self.table.cursor = 0
         self._entitle(len(shown), len(rows), sum(bool(order.trouble(row)[0]) for row in rows))
         self.stand_by_look()
 

@@ -8,6 +8,9 @@ from natsconsole.tui.format import duration, milliseconds, plural
 from natsconsole.tui.page.screen import Surroundings
 from natsconsole.tui.triage.changing import Changing
 
+OLD = 6.0
+"""Seconds from which on figures are said to be old."""
+
 
 class TriagePage(Changing):
     """A screen that is a function of the latest look at all streams and consumers."""
@@ -17,11 +20,20 @@ class TriagePage(Changing):
         self.feed = around.triage
         self.snapshot: TriageSnapshot = self.feed.latest
         self._failure = ""
+        self._is_old = False
 
     def look(self) -> None:
         """Ask for a look; a fresh one is taken as it is."""
         if self.is_current:
             self.ask("triage", self.feed.look)
+
+    def tick(self) -> None:
+        """Say how old the figures are, where they are older than they should be."""
+        super().tick()
+        age = self.now - self.snapshot.taken
+        was_old, self._is_old = self._is_old, bool(self.snapshot.taken) and age > OLD
+        if self.is_current and (was_old or self._is_old):
+            self.stand_by_look()
 
     def answered_triage(self, snapshot: TriageSnapshot) -> None:
         """Show it."""
@@ -53,6 +65,13 @@ class TriagePage(Changing):
         found = self.snapshot
         if self._failure:
             self.stand(f"this look failed: {self._failure}", "bad")
+        elif self._is_old and self.around.player is None:
+            self.stand(
+                f"these figures are {duration(self.now - found.taken, gap=' ')} old: the last look "
+                f"took {duration(found.seconds, gap=' ')}, the next comes after "
+                f"{duration(found.interval_seconds, gap=' ')}",
+                "warn",
+            )
         elif found.problem:
             self.stand(found.problem, "warn")
         elif found.not_permitted:
@@ -62,7 +81,7 @@ class TriagePage(Changing):
         elif found.taken:
             self.stand(
                 f"{plural(found.requests, 'request')} in {milliseconds(found.seconds)}, again "
-                f"every {found.interval_seconds:g} s; rates and counts since "
+                f"every {duration(found.interval_seconds, gap=' ')}; rates and counts since "
                 f"{duration(found.watched_seconds, gap=' ')} ago"
             )
 
