@@ -12,6 +12,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from natsconsole.gateway.replay import ReplayGateway
 from natsconsole.tui.app import ConsoleApp
 from natsconsole.tui.home.line_view import LineView
 from screenshots.demo_data import NOW
@@ -38,12 +39,14 @@ def take(scene: Scene) -> str:
 async def _take(scene: Scene) -> str:
     gateway = scene.gateway()
     settings = replace(scene.settings, interval=0.2)
+    player = scene.replays() if scene.replays is not None else None
     app = ConsoleApp(
-        gateway,
+        gateway if player is None else ReplayGateway(player),
         settings=settings,
         title=scene.title,
-        demo=scene.demo(),
-        clock=lambda: NOW,
+        demo=None if player is not None else scene.demo(),
+        clock=lambda: NOW if player is None else player.now,
+        player=player,
         contexts=FakeContexts(scene.contexts),
     )
     async with app.run_test(size=scene.size) as pilot:

@@ -10,8 +10,10 @@ from textual.pilot import Pilot
 
 from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.receivers import PartitionStatus
+from natsconsole.domain.recording import MAGIC, Packer, Seen
 from natsconsole.domain.shippers import ShipperPulse, ShippersSeen
 from natsconsole.domain.snapshots import ConsumerTotals
+from natsconsole.gateway.replay import Player, Recording
 from natsconsole.tui.app import ConsoleApp
 from natsconsole.tui.settings import DEFAULTS, Settings
 from screenshots import triage_data
@@ -46,6 +48,8 @@ class Scene:
     title: str = "demo"
     settings: Settings = DEFAULTS
     contexts: tuple[Context, ...] = ()
+    replays: Callable[[], Player] | None = None
+    """The recording that is shown in place of what the gateway has."""
 
 
 def flowing() -> FakeGateway:
@@ -269,6 +273,20 @@ def in_production() -> FakeGateway:
     return gateway
 
 
+def recorded() -> Player:
+    """A recording of ten minutes, at a moment before its end."""
+    packer = Packer()
+    look = triage_data.shop()
+    frames = []
+    for step in range(61):
+        moment = NOW - 600 + 10 * step
+        seen = Seen(triage=replace(look, taken=moment), link=LINK, context="shop-prod")
+        frames.append(packer.pack(seen, moment))
+    player = Player(Recording(MAGIC + b"".join(frames)), clock=lambda: NOW)
+    player.step(37)
+    return player
+
+
 def not_permitted() -> FakeGateway:
     """A login that may know little."""
     gateway = shopping()
@@ -328,6 +346,7 @@ SCENES: tuple[Scene, ...] = (
         act=_go("C", "down", "down", "enter", "o", "x"),
         size=(120, 36),
     ),
+    Scene(name="replay", gateway=shopping, replays=recorded, act=_go("C"), title="replay of night"),
     Scene(name="contexts", gateway=shopping, act=_go("K", "down"), contexts=triage_data.CONTEXTS),
     Scene(name="lab", gateway=in_flight, act=_play_scene),
     Scene(name="lab-80x24", gateway=in_flight, act=_play_scene, size=(80, 24)),
