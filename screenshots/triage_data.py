@@ -222,8 +222,9 @@ def restricted() -> TriageSnapshot:
         streams_total=None,
         verdicts=(),
         not_permitted=(
-            "listing streams: let this login publish to $JS.API.STREAM.LIST",
-            "listing the consumers of AUDIT: let it publish to $JS.API.CONSUMER.LIST.AUDIT",
+            "not permitted: to list streams; it needs to publish to $JS.API.STREAM.LIST",
+            "not permitted: to list the consumers of AUDIT; it needs to publish to "
+            "$JS.API.CONSUMER.LIST.AUDIT",
         ),
     )
 

@@ -11,6 +11,7 @@ from natsconsole.domain.actions import (
     ResumeConsumer,
     UnpinConsumer,
 )
+from natsconsole.domain.triage import TriageSnapshot
 from natsconsole.tui.triage.lists import ConsumersScreen, StreamsScreen
 from screenshots.demo_data import NOW
 from screenshots.scenes import in_production, not_permitted, shopping
@@ -199,12 +200,12 @@ async def test_what_is_not_permitted_is_said_and_never_zero() -> None:
     async with console(not_permitted()) as it:
         await it.press("M")
         await it.shows("1 of an unknown number: listing is not permitted")
-        await it.shows("not permitted: listing streams")
+        await it.shows("not permitted: to list streams")
         await it.shows("1?")
         await it.press("enter")
         await it.shows("not permitted, or not read yet")
         await it.press("escape", "C")
-        await it.shows("not permitted:")
+        await it.shows("not permitted: to list the consumers of AUDIT")
         assert "there are no consumers" not in it.text
         await it.press("K")
         await it.shows("its limits are not permitted to be known")
@@ -255,3 +256,15 @@ async def test_another_context_is_opened_without_a_restart() -> None:
         assert isinstance(it.app.screen, StreamsScreen)
         await it.press("escape")
         await it.shows("READ-WRITE")
+
+
+async def test_why_there_is_nothing_is_said_in_full() -> None:
+    gateway = shopping()
+    reason = "JetStream is not enabled here, or not for this account: " + "enable it " * 9 + "now"
+    gateway.looks_at_all.snapshot = TriageSnapshot(taken=NOW, problem=reason)
+    gateway.has_stream = False
+    async with console(gateway, size=(80, 24)) as it:
+        await it.shows("JetStream is not enabled here")
+        await it.shows("it now")
+        assert "not permitted" not in it.text
+        assert "nothing is wrong" not in it.text

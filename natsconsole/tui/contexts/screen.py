@@ -59,7 +59,8 @@ class ContextRows(PickRows[Context]):
         line.put(row.name, plain, width=NAME).space()
         line.put(row.address, "muted", width=ADDRESS).space()
         if self.row_width >= WIDE:
-            line.put(row.login or "no login", "muted", width=LOGIN).space()
+            login = row.login or ("" if row.problem else "no login")
+            line.put(login, "muted", width=LOGIN).space()
         if self.row_width >= SLIM:
             marks = " ".join(
                 filter(None, (PRODUCTION * row.is_production,

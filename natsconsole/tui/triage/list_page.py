@@ -13,6 +13,7 @@ from textual.reactive import var
 from natsconsole.domain.verdicts.verdict import Verdict
 from natsconsole.tui.page.pick_rows import PickRows
 from natsconsole.tui.page.screen import Surroundings
+from natsconsole.tui.page.wrapping import wrapped
 from natsconsole.tui.triage.page import TriagePage, command_of
 from natsconsole.tui.triage.table import TableOrder
 from natsconsole.tui.triage.table_rows import TableHeader, TableRows
@@ -93,7 +94,9 @@ class ListPage(TriagePage, Generic[Row]):
     def _entitle(self, shown: int, read: int, troubled: int) -> None:
         order, total = self._order, self.true_total
         figures = f"{read:,}"
-        if total is None:
+        if self.snapshot.problem and not read:
+            figures = ""
+        elif total is None:
             figures = f"{read:,} of an unknown number: listing is not permitted"
         elif total > read:
             figures = f"{read:,} of {total:,}"
@@ -111,10 +114,10 @@ class ListPage(TriagePage, Generic[Row]):
         found = self.snapshot
         if has_any:
             return "none is like that; Esc shows all"
-        if found.not_permitted:
-            return "not permitted:\n" + "\n".join(found.not_permitted)
-        if found.problem:
-            return found.problem
+        reasons = found.not_permitted or ((found.problem,) if found.problem else ())
+        if reasons:
+            width = max(20, self.table.row_width - 6)
+            return "\n".join(part for reason in reasons for part in wrapped(reason, width))
         return f"there are no {self.PLACE} in this account" if found.taken else "looking …"
 
     def on_mount(self) -> None:
@@ -125,6 +128,7 @@ class ListPage(TriagePage, Generic[Row]):
     def explain(self) -> None:
         """Say below what is wrong with the chosen row."""
         row = self.table.chosen
+        self.why.has_row = row is not None
         self.why.verdict = None if row is None else self.verdict_of(row)
 
     @on(TableHeader.Sorted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from natsconsole.domain.triage import EMPTY_TRIAGE, TriageSnapshot
 from natsconsole.domain.verdicts.verdict import Verdict
-from natsconsole.tui.format import duration, milliseconds, plural
+from natsconsole.tui.format import clock_time, duration, milliseconds, plural
 from natsconsole.tui.page.screen import Surroundings
 from natsconsole.tui.triage.changing import Changing
 
@@ -76,8 +76,10 @@ class TriagePage(Changing):
             self.stand(found.problem, "warn")
         elif found.not_permitted:
             more = len(found.not_permitted) - 1
-            words = f" (and {more} more: see a stream's page)" if more else ""
-            self.stand(f"not permitted: {found.not_permitted[0]}{words}", "warn")
+            words = f" (and {more} more)" if more else ""
+            self.stand(f"{found.not_permitted[0]}{words}", "warn")
+        elif found.taken and self.around.player is not None:
+            self.stand(f"as it was seen at {clock_time(found.taken)}")
         elif found.taken:
             self.stand(
                 f"{plural(found.requests, 'request')} in {milliseconds(found.seconds)}, again "

@@ -17,6 +17,11 @@ class WhyLines(Drawn):
     """Two lines for the sentence, one for the remedy, one for the command."""
 
     verdict: var[Verdict | None] = var(None)
+    has_row: var[bool] = var(False)
+
+    def watch_has_row(self) -> None:
+        """Say nothing where there is nothing."""
+        self.repaint()
 
     def watch_verdict(self) -> None:
         """Show the newest."""
@@ -25,7 +30,7 @@ class WhyLines(Drawn):
     def _lines(self) -> list[tuple[str, str, Ink]]:
         verdict = self.verdict
         if verdict is None:
-            return [("", "nothing is wrong with it", "muted")]
+            return [("", "nothing is wrong with it" if self.has_row else "", "muted")]
         width = max(20, self.size.width - 12)
         about = f"{verdict.consumer or verdict.stream}: "
         parts = wrapped(f"{about}{verdict.sentence}", width)
