@@ -223,8 +223,10 @@ def restricted() -> TriageSnapshot:
         verdicts=(),
         not_permitted=(
             "not permitted: to list streams; it needs to publish to $JS.API.STREAM.LIST",
-            "not permitted: to list the consumers of AUDIT; it needs to publish to "
-            "$JS.API.CONSUMER.LIST.AUDIT",
+            (
+                "not permitted: to list the consumers of AUDIT; it needs to publish to "
+                "$JS.API.CONSUMER.LIST.AUDIT"
+            ),
         ),
     )
 

@@ -265,6 +265,6 @@ async def test_why_there_is_nothing_is_said_in_full() -> None:
     gateway.has_stream = False
     async with console(gateway, size=(80, 24)) as it:
         await it.shows("JetStream is not enabled here")
-        await it.shows("it now")
+        await it.shows("   now")
         assert "not permitted" not in it.text
         assert "nothing is wrong" not in it.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from natsconsole.domain.actions import Action
+from natsconsole.domain.terminal_text import visible
 from natsconsole.tui.page.screen import Page
 from natsconsole.tui.triage.confirm import ConfirmScreen
 
@@ -16,6 +17,9 @@ class Changing(Page):
         """Put a command on the clipboard, also over SSH (OSC 52)."""
         if not command:
             self.say("there is no command for this", is_refusal=True)
+            return
+        if visible(command) != command:
+            self.say("not copied: a terminal would act on characters in its names", is_refusal=True)
             return
         self.app.copy_to_clipboard(command)
         self.say(f"copied: {command}")

@@ -145,8 +145,13 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def action_copy(self) -> None:
         """Copy the command instead."""
-        self.app.copy_to_clipboard(self._planned.command)
-        self.query_one("#confirm").border_subtitle = "the command is copied   Esc leaves"
+        command = self._planned.command
+        words = "the command is copied" if command else "there is no command for this"
+        if visible(command) != command:
+            words = "not copied: a terminal would act on characters in its names"
+        elif command:
+            self.app.copy_to_clipboard(command)
+        self.query_one("#confirm").border_subtitle = f"{words}   Esc leaves"
 
 
 def _safe(text: str) -> Text:
