@@ -616,7 +616,7 @@ PAGE_COMMANDS: tuple[Command, ...] = (
     _key("consumer.reset", "r", "reset", "reset",
          "Deliver again from the ack floor, a sequence or a time"),
     _key("consumer.edit", "i", "edit", "edit", "Edit waits and limits while it runs"),
-    _key("consumer.unpin", "U", "unpin", "unpin", "Take the pin from the client that has it"),
+    _key("consumer.unpin", "x", "unpin", "unpin", "Take the pin from the client that has it"),
     _key("consumer.delete", "D", "delete", "delete", "Delete it"),
     _key("consumer.hosts", "h", "show_hosts", "as hosts",
          "Show the hosts of its stream on Home, with its ack floor in the lines"),

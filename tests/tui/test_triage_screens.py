@@ -139,7 +139,7 @@ async def test_changes_show_their_plan_first() -> None:
         await it.press("r")
         await type_anew(it, "soon")
         await it.shows("'soon' is no time and no sequence")
-        await it.press("U")
+        await it.press("x")
         await it.shows("client NhT4aF2 of group ship is no longer served alone")
         await it.press("y")
         await it.shows("done: unpin ORDERS > shipping")
