@@ -17,6 +17,8 @@ from natsconsole.gateway.triage import Triage
 
 EVERY = 1.0
 """Seconds between two frames, at least."""
+SHARE = 10
+"""A frame that took so long to pack is followed by a wait of so many times that."""
 
 
 class RecordingError(Exception):
@@ -43,6 +45,7 @@ class Recorder:
         self._seen = Seen()
         self._written_at = 0.0
         self._is_new = False
+        self._wait = EVERY
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -73,14 +76,15 @@ class Recorder:
             context=seen.context if context is None else context,
         )
         self._is_new = True
-        if self._clock() - self._written_at >= EVERY:
+        if self._clock() - self._written_at >= self._wait:
             self._write()
 
     def _write(self) -> None:
         if self.problem or not self._is_new:
             return
-        now = self._clock()
+        now, began = self._clock(), time.perf_counter()
         frame = self._packer.pack(self._seen, now)
+        self._wait = max(EVERY, SHARE * (time.perf_counter() - began))
         try:
             written = self._file.write(frame)
             if written != len(frame):

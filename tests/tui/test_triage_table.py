@@ -14,6 +14,8 @@ from natsconsole.tui.triage.cells import (
     CONSUMER_COLUMNS,
     CONSUMER_ORDER,
     STREAM_ORDER,
+    ConsumerRow,
+    StreamRow,
     consumer_rows,
     lag_seconds_cell,
     pulls_cell,
@@ -128,3 +130,15 @@ def test_only_settings_that_differ_are_changed() -> None:
         edited(one, "ack_wait=soon")
     with pytest.raises(BadRequestError, match="write name=value"):
         edited(one, "ack_policy=none")
+
+
+def test_of_what_nobody_tells_no_figure_is_shown() -> None:
+    first = stream_rows(shop())[0]
+    lost = StreamRow(replace(first.stream, is_missing=True, messages=0), first.verdicts)
+    drawn = {one.name: one.draw(lost)[0] for one in STREAM_ORDER.columns}
+    assert drawn.pop("stream") == "AUDIT"
+    drawn.pop("what is wrong")
+    assert set(drawn.values()) == {"?"}
+    gone = ConsumerRow(replace(ROWS[0].consumer, is_missing=True))
+    drawn = {one.name: one.draw(gone)[0] for one in CONSUMER_COLUMNS}
+    assert (drawn["lag"], drawn["unacked"], drawn["consumer"]) == ("?", "?", "siem")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from natsconsole.domain.consumers import ConsumerState
 from natsconsole.domain.streams import Limit, Replica, StreamState
@@ -185,6 +185,8 @@ def limit_cell(stream: StreamState) -> Cell:
 
 
 def _consumers_cell(stream: StreamState) -> Cell:
+    if stream.is_missing:
+        return UNKNOWN
     if not stream.knows_consumers:
         return (f"{stream.consumers_count}?", "muted")
     return _number(stream.consumers_count)
@@ -194,7 +196,7 @@ def _quiet(stream: StreamState) -> float | None:
     return None if stream.last_time is None else max(0.0, stream.taken - stream.last_time)
 
 
-STREAM_COLUMNS: tuple[Column[StreamRow], ...] = (
+_STREAM_COLUMNS: tuple[Column[StreamRow], ...] = (
     Column(name="stream", width=18, is_number=False, largest_first=False,
            draw=lambda row: (row.stream.name, "plain"), sort=lambda row: row.stream.name),
     Column(name="messages", width=9, draw=lambda row: _number(row.stream.messages),
@@ -227,7 +229,7 @@ STREAM_COLUMNS: tuple[Column[StreamRow], ...] = (
            sort=lambda row: row.worst.weight if row.worst else -1),
 )  # fmt: skip
 
-CONSUMER_COLUMNS: tuple[Column[ConsumerRow], ...] = (
+_CONSUMER_COLUMNS: tuple[Column[ConsumerRow], ...] = (
     Column(name="consumer", width=18, is_number=False, largest_first=False,
            draw=lambda row: (row.consumer.name, "plain"), sort=lambda row: row.consumer.name),
     Column(name="stream", width=12, room=96, is_number=False, largest_first=False,
@@ -267,6 +269,26 @@ CONSUMER_COLUMNS: tuple[Column[ConsumerRow], ...] = (
            draw=lambda row: why_cell(row.worst),
            sort=lambda row: row.worst.weight if row.worst else -1),
 )  # fmt: skip
+
+
+def _unless_missing_stream(column: Column[StreamRow]) -> Column[StreamRow]:
+    draw = column.draw
+    return replace(column, draw=lambda row: UNKNOWN if row.stream.is_missing else draw(row))
+
+
+def _unless_missing_consumer(column: Column[ConsumerRow]) -> Column[ConsumerRow]:
+    draw = column.draw
+    return replace(column, draw=lambda row: UNKNOWN if row.consumer.is_missing else draw(row))
+
+
+TOLD = frozenset({"stream", "consumer", "cons", "what is wrong"})
+"""Columns that are known also of what nobody could tell of."""
+STREAM_COLUMNS = tuple(
+    one if one.name in TOLD else _unless_missing_stream(one) for one in _STREAM_COLUMNS
+)
+CONSUMER_COLUMNS = tuple(
+    one if one.name in TOLD else _unless_missing_consumer(one) for one in _CONSUMER_COLUMNS
+)
 
 
 def _words(*parts: str) -> str:

@@ -97,6 +97,8 @@ def consumer_details(snapshot: TriageSnapshot, one: ConsumerState, width: int) -
     info = nats("consumer", "info", one.stream, one.name)
     lines = [heading("WHAT IS SO", "enter opens the message   c copies the command")]
     lines += of_verdicts(snapshot.verdicts_of(one.stream, one.name), info, width)
+    if one.is_missing:
+        return [*lines, Detail(words="nobody tells how it stands now", ink="warn")]
     lines += [heading("WHERE IT STANDS"), *_standing(one, info), Detail()]
     if one.given_up_total:
         lines.append(heading("GIVEN UP", f"{one.given_up_total:,} since we watch or as kept"))
@@ -223,6 +225,8 @@ def stream_details(snapshot: TriageSnapshot, one: StreamState, width: int) -> li
     info = nats("stream", "info", one.name)
     lines = [heading("WHAT IS SO", "c copies the command")]
     lines += of_verdicts(snapshot.verdicts_of(one.name), info, width)
+    if one.is_missing:
+        return [*lines, Detail(words="nobody tells how it stands now", ink="warn")]
     lines += [heading("WHAT IT HOLDS"), *_holding(one, info), Detail()]
     consumers = [each for each in snapshot.consumers if each.stream == one.name]
     lines.append(heading("CONSUMERS", f"{len(consumers):,} of {one.consumers_count:,}"))
