@@ -12,11 +12,13 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from natsconsole.gateway.replay import ReplayGateway
 from natsconsole.tui.app import ConsoleApp
 from natsconsole.tui.home.line_view import LineView
 from screenshots.demo_data import NOW
 from screenshots.picture import picture_of, until
 from screenshots.scenes import Scene
+from tests.support.fake_gateway import FakeContexts
 
 STILL_LOOKS = 5
 LOOK_SECONDS = 0.15
@@ -37,8 +39,15 @@ def take(scene: Scene) -> str:
 async def _take(scene: Scene) -> str:
     gateway = scene.gateway()
     settings = replace(scene.settings, interval=0.2)
+    player = scene.replays() if scene.replays is not None else None
     app = ConsoleApp(
-        gateway, settings=settings, title=scene.title, demo=scene.demo(), clock=lambda: NOW
+        gateway if player is None else ReplayGateway(player),
+        settings=settings,
+        title=scene.title,
+        demo=None if player is not None else scene.demo(),
+        clock=lambda: NOW if player is None else player.now,
+        player=player,
+        contexts=FakeContexts(scene.contexts),
     )
     async with app.run_test(size=scene.size) as pilot:
         await until(pilot, lambda: all(len(view.window) for view in app.screen.query(LineView)))

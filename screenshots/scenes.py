@@ -10,10 +10,13 @@ from textual.pilot import Pilot
 
 from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.receivers import PartitionStatus
+from natsconsole.domain.recording import MAGIC, Packer, Seen
 from natsconsole.domain.shippers import ShipperPulse, ShippersSeen
 from natsconsole.domain.snapshots import ConsumerTotals
+from natsconsole.gateway.replay import Player, Recording
 from natsconsole.tui.app import ConsoleApp
 from natsconsole.tui.settings import DEFAULTS, Settings
+from screenshots import triage_data
 from screenshots.demo_data import LINK, NOW, hosts, lines_of, marks_of, pipeline, receiver
 from screenshots.pages_data import (
     events,
@@ -44,6 +47,9 @@ class Scene:
     demo: Callable[[], FakeDemo | None] = FakeDemo
     title: str = "demo"
     settings: Settings = DEFAULTS
+    contexts: tuple[Context, ...] = ()
+    replays: Callable[[], Player] | None = None
+    """The recording that is shown in place of what the gateway has."""
 
 
 def flowing() -> FakeGateway:
@@ -251,6 +257,43 @@ def troubled() -> FakeGateway:
     return gateway
 
 
+def shopping() -> FakeGateway:
+    """An account of somebody else, with trouble."""
+    gateway = flowing()
+    gateway.looks_at_all.snapshot = triage_data.shop()
+    gateway.stored = triage_data.poison()
+    gateway.context = triage_data.CONTEXTS[0]
+    return gateway
+
+
+def in_production() -> FakeGateway:
+    """The same where a mistake is an incident."""
+    gateway = shopping()
+    gateway.context = triage_data.CONTEXTS[1]
+    return gateway
+
+
+def recorded() -> Player:
+    """A recording of ten minutes, at a moment before its end."""
+    packer = Packer()
+    look = triage_data.shop()
+    frames = []
+    for step in range(61):
+        moment = NOW - 600 + 10 * step
+        seen = Seen(triage=replace(look, taken=moment), link=LINK, context="shop-prod")
+        frames.append(packer.pack(seen, moment))
+    player = Player(Recording(MAGIC + b"".join(frames)), clock=lambda: NOW)
+    player.step(37)
+    return player
+
+
+def not_permitted() -> FakeGateway:
+    """A login that may know little."""
+    gateway = shopping()
+    gateway.looks_at_all.snapshot = triage_data.restricted()
+    return gateway
+
+
 def no_demo() -> None:
     """A console on a pipeline that it has not started."""
 
@@ -283,6 +326,28 @@ SCENES: tuple[Scene, ...] = (
     Scene(name="events-80x24", gateway=in_flight, act=_go("e", "f"), size=(80, 24)),
     Scene(name="receivers", gateway=two, act=_go("R", "down", "right", "right")),
     Scene(name="receivers-80x24", gateway=in_flight, act=_go("R", "down"), size=(80, 24)),
+    Scene(name="streams", gateway=shopping, act=_go("M", "down")),
+    Scene(name="streams-80x24", gateway=shopping, act=_go("M"), size=(80, 24)),
+    Scene(name="streams-not-permitted", gateway=not_permitted, act=_go("M"), size=(120, 36)),
+    Scene(name="stream", gateway=shopping, act=_go("M", "enter"), size=(120, 44)),
+    Scene(name="consumers", gateway=shopping, act=_go("C")),
+    Scene(name="consumers-80x24", gateway=shopping, act=_go("C"), size=(80, 24)),
+    Scene(name="consumers-200x60", gateway=shopping, act=_go("C"), size=(200, 60)),
+    Scene(name="consumer", gateway=shopping, act=_go("C", "down", "down", "enter"), size=(120, 44)),
+    Scene(
+        name="purge-production",
+        gateway=in_production,
+        act=_go("M", "down", "enter", "P", *"keep", "space", *"100", "enter"),
+        size=(120, 36),
+    ),
+    Scene(
+        name="poison-json",
+        gateway=shopping,
+        act=_go("C", "down", "down", "enter", "o", "x"),
+        size=(120, 36),
+    ),
+    Scene(name="replay", gateway=shopping, replays=recorded, act=_go("C"), title="replay of night"),
+    Scene(name="contexts", gateway=shopping, act=_go("K", "down"), contexts=triage_data.CONTEXTS),
     Scene(name="lab", gateway=in_flight, act=_play_scene),
     Scene(name="lab-80x24", gateway=in_flight, act=_play_scene, size=(80, 24)),
     Scene(name="help-unacked", gateway=in_flight, act=_go("u", "question_mark"), size=(120, 36)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -18,9 +19,10 @@ from shipper.connection_options import ConnectionOptions
 _COMMANDS = {
     "demo": "Watch a whole pipeline at work, on this machine, with nothing to set up.",
     "receive": "Receive hosts' logs from JetStream into files.",
+    "replay": "Walk through what `natsconsole --record` kept.",
     "setup": "Create or update the log stream.",
-    "tail": "Show lines of hosts as they come.",
     "status": "Say what is wrong with streams, consumers, hosts and receivers.",
+    "tail": "Show lines of hosts as they come.",
 }
 
 
@@ -58,6 +60,12 @@ class _LateCommands(click.Group):
     help="Which part of a stored subject is the host: orders.{host}.> or logs.*.{host>}",
 )
 @click.option("--read-only", is_flag=True, help="Refuse every change until restarted.")
+@click.option(
+    "--record",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep figures and events in a new file; `natsconsole replay FILE` shows them.",
+)
 @screen_flags
 @click.version_option(__version__, prog_name="natsconsole")
 @click.pass_context
@@ -67,6 +75,7 @@ def main(
     stream: str | None,
     subject: HostPattern | None,
     read_only: bool,
+    record: Path | None,
     settings: Callable[[], Settings],
 ) -> None:
     """A console for NATS JetStream, and the receiver of the log pipeline beneath it.
@@ -77,5 +86,5 @@ def main(
         return
     from natsconsole.cli.console import Asked, open_console
 
-    asked = Asked(stream=stream, pattern=subject, read_only=read_only)
+    asked = Asked(stream=stream, pattern=subject, read_only=read_only, record=record)
     open_console(connection, asked, settings())

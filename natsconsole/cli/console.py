@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from natsconsole.cli.contexts import ConsoleContexts
@@ -16,6 +17,7 @@ from natsconsole.domain.contexts import why_read_only
 from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.live_gateway import LiveGateway
+from natsconsole.gateway.recorder import Recorder, RecordingError
 from natsconsole.gateway.stream_choice import DEFAULT_STREAM
 from natsconsole.tui.settings import DEFAULTS, Settings
 from shipper.connection_options import ConnectionOptions
@@ -34,6 +36,8 @@ class Asked:
     stream: str | None = None
     pattern: HostPattern | None = None
     read_only: bool = False
+    record: Path | None = None
+    """The file that keeps what is seen."""
 
 
 def require_terminal(otherwise: str) -> None:
@@ -55,7 +59,7 @@ def require_terminal(otherwise: str) -> None:
 def open_console(options: ConnectionOptions, asked: Asked, settings: Settings) -> None:
     """Run the console until its user quits."""
     require_terminal("the console draws on one")
-    with failures_as_one_line(GatewayError):
+    with failures_as_one_line(GatewayError, RecordingError):
         asyncio.run(run_console(options, asked, settings=settings))
 
 
@@ -72,7 +76,26 @@ async def run_console(
     Raises:
         ConnectionProblem: there is no server, or it does not let us in.
         GatewayError: there is nothing to show, such as no stream of that name.
+        RecordingError: what is seen cannot be recorded.
     """
+    recorder = Recorder(asked.record) if asked.record is not None else None
+    try:
+        await _run(options, asked, settings, title, demo, recorder)
+    finally:
+        if recorder is not None:
+            recorder.close()
+    if recorder is not None and recorder.problem:
+        raise RecordingError(recorder.problem)
+
+
+async def _run(
+    options: ConnectionOptions,
+    asked: Asked,
+    settings: Settings,
+    title: str,
+    demo: DemoControls | None,
+    recorder: Recorder | None,
+) -> None:
     children = ReceiverChildren(options, asked.stream or DEFAULT_STREAM)
 
     def starts_here(options: ConnectionOptions, gateway: LiveGateway) -> None:
@@ -85,6 +108,7 @@ async def run_console(
         pattern=asked.pattern,
         read_only=asked.read_only,
         silent_after=settings.silent_after,
+        recorder=recorder,
         on_open=starts_here,
     )
     try:
@@ -95,7 +119,7 @@ async def run_console(
         app = application(
             gateway,
             settings=settings,
-            title=title,
+            title=f"{title} ● recording".strip() if recorder is not None else title,
             demo=demo,
             starter=children,
             contexts=None if demo else contexts,

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from natsconsole.cli.context_settings import NO_SETTINGS
 from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.host_pattern import HostPattern
-from natsconsole.gateway.interface import Gateway, GatewayError
+from natsconsole.gateway.interface import Gateway, GatewayError, LinkLostError
 from natsconsole.gateway.jetstream import ApiError, JetStream
 from natsconsole.gateway.live_gateway import LiveGateway
-from natsconsole.gateway.stream_choice import chosen_stream
-from shipper.connection import Connection, ConnectionProblem
+from natsconsole.gateway.recorder import Recorder
+from natsconsole.gateway.stream_choice import DEFAULT_STREAM, chosen_stream
+from shipper.connection import Connection, ConnectionProblem, RequestFailedError
 from shipper.connection_flags import ConnectionRefusal, connection_options
 from shipper.connection_options import ConnectionOptions
 from shipper.nats_context import ContextFiles
@@ -72,6 +73,7 @@ class ConsoleContexts:
         pattern: HostPattern | None = None,
         read_only: bool = False,
         silent_after: float = 0.0,
+        recorder: Recorder | None = None,
         on_open: Callable[[ConnectionOptions, LiveGateway], None] = lambda *_: None,
     ) -> None:
         """Prepare.
@@ -82,6 +84,7 @@ class ConsoleContexts:
             pattern: where the host stands in a stored subject, where that was said.
             read_only: whether every change is refused in every context.
             silent_after: seconds that make a host silent.
+            recorder: keeps what is seen, in whichever context.
             on_open: is told of each gateway that is opened, with its options.
         """
         self._settings = settings
@@ -89,6 +92,7 @@ class ConsoleContexts:
         self._pattern = pattern
         self._read_only = read_only
         self._silent_after = silent_after
+        self._recorder = recorder
         self._on_open = on_open
         self._open: dict[Gateway, Connection] = {}
 
@@ -114,13 +118,13 @@ class ConsoleContexts:
 
         Raises:
             ConnectionProblem: there is no server, or it does not let us in.
-            GatewayError: there is nothing to show, such as no stream of that name.
+            GatewayError: there is no stream of the name that was asked for.
         """
         connection = Connection(options)
         await connection.open()
         try:
             gateway = await self._gateway(connection)
-            await gateway.look()
+            await self._first_look(gateway)
         except BaseException:
             await connection.close()
             raise
@@ -128,14 +132,27 @@ class ConsoleContexts:
         self._on_open(options, gateway)
         return gateway
 
+    async def _first_look(self, gateway: LiveGateway) -> None:
+        """Look once; without a stream of ours the console still shows those of others."""
+        try:
+            await gateway.look()
+        except LinkLostError:
+            raise
+        except GatewayError:
+            settings = self._settings.get(gateway.context.name, NO_SETTINGS)
+            if self._stream or settings.stream:
+                raise
+
     async def _gateway(self, connection: Connection) -> LiveGateway:
         settings = self._settings.get(connection.options.context, NO_SETTINGS)
         subject = settings.subject
         named = self._stream or settings.stream or None
         try:
             stream = await chosen_stream(JetStream(connection), named)
-        except ApiError as error:
-            raise GatewayError(str(error)) from error
+        except (ApiError, GatewayError, RequestFailedError) as error:
+            if named is not None:
+                raise GatewayError(str(error)) from error
+            stream = DEFAULT_STREAM  # the console shows all streams, or why it cannot
         return LiveGateway(
             connection,
             stream,
@@ -143,6 +160,7 @@ class ConsoleContexts:
             silent_after=self._silent_after,
             pattern=self._pattern or (HostPattern.parse(subject) if subject else None),
             context=context_of(connection.options, settings),
+            recorder=self._recorder,
         )
 
     async def leave(self, gateway: Gateway) -> None:

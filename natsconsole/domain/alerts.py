@@ -6,7 +6,7 @@ network; whoever shows them makes them safe.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Literal
@@ -14,6 +14,7 @@ from typing import Literal
 from natsconsole.domain.receiver_costs import cost_of_rule
 from natsconsole.domain.receivers import ReceiverStatus
 from natsconsole.domain.snapshots import HomeSnapshot, Link
+from natsconsole.domain.verdicts.verdict import Verdict
 
 Severity = Literal["critical", "warning", "notice", "calm"]
 NAMED = 3
@@ -33,8 +34,31 @@ class Alert:
     sentence: str
 
 
-def alerts(home: HomeSnapshot, link: Link, now: float, gone: str = "") -> tuple[Alert, ...]:
-    """Return what needs attention, worst first; ``gone`` names a receiver that was there before."""
+SAID_HERE = frozenset({"max-ack-pending", "paused", "max-deliver"})
+"""Rules whose trouble Home's own figures tell of, with more detail, while a receiver answers."""
+
+
+def of_stream(verdicts: Iterable[Verdict], stream: str) -> tuple[Verdict, ...]:
+    """Return the verdicts that matter where this stream is shown: its own, and the server's."""
+    return tuple(one for one in verdicts if one.weight and one.stream in {"", stream})
+
+
+def alerts(
+    home: HomeSnapshot,
+    link: Link,
+    now: float,
+    gone: str = "",
+    verdicts: Iterable[Verdict] = (),
+) -> tuple[Alert, ...]:
+    """Return what needs attention, worst first.
+
+    Args:
+        home: what the look found.
+        link: the connection.
+        now: in seconds since the epoch.
+        gone: a receiver that was there before.
+        verdicts: what is wrong with the stream, its consumers, the server.
+    """
     found = [
         *_of_link(home, link, now),
         *(_of_absence(home, gone) if home.taken else ()),
@@ -42,6 +66,7 @@ def alerts(home: HomeSnapshot, link: Link, now: float, gone: str = "") -> tuple[
         *_of_totals(home),
         *_of_shippers(home),
         *_of_silence(home),
+        *_of_verdicts(home, verdicts),
     ]
     found.sort(key=lambda alert: _ORDER.index(alert.severity))
     return tuple(found) or (_calm(home, link),)
@@ -240,6 +265,18 @@ def _of_silence(home: HomeSnapshot) -> Iterator[Alert]:
         sentence=f"{len(silent):,} {'host is' if is_one else 'hosts are'} silent: {names}{more}; "
         f"look whether {'its' if is_one else 'their'} shipper runs",
     )
+
+
+def _of_verdicts(home: HomeSnapshot, verdicts: Iterable[Verdict]) -> Iterator[Alert]:
+    for verdict in verdicts:
+        if verdict.severity == "ok" or (home.receivers and verdict.rule in SAID_HERE):
+            continue
+        about = verdict.consumer or verdict.stream
+        yield Alert(
+            rule=f"{verdict.rule} {verdict.stream} {verdict.consumer}",
+            severity=verdict.severity,
+            sentence=f"{about}: {verdict.sentence}" if about else verdict.sentence,
+        )
 
 
 def _calm(home: HomeSnapshot, link: Link) -> Alert:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from natsconsole.domain.lines import HostMarks
 from natsconsole.domain.receivers import HostStatus, UnackedMessage
 
@@ -81,6 +83,14 @@ def text_rows(payload: bytes, width: int = LONGEST_ROW) -> list[str]:
         step = step if len(line) > width or step == width else width
         rows += [line[at : at + step] for at in range(0, len(line), step)] or [""]
     return rows
+
+
+def json_text(payload: bytes) -> bytes | None:
+    """Return a payload that is JSON laid out for reading; None where it is none."""
+    try:
+        return msgspec.json.format(payload, indent=2) if payload.strip() else None
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
 
 
 def hex_row(payload: bytes, number: int) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from natsconsole.domain.actions import Action
 from natsconsole.domain.advisories import EventsSeen
 from natsconsole.domain.contexts import Context
+from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.messages import InFlight, OpenedMessage, StreamMessage
 from natsconsole.domain.receivers import (
@@ -21,6 +23,9 @@ from natsconsole.domain.receivers import (
 )
 from natsconsole.domain.shippers import ButtonOrder
 from natsconsole.domain.snapshots import HomeSnapshot, Link
+
+if TYPE_CHECKING:
+    from natsconsole.gateway.triage import Triage
 
 
 class GatewayError(Exception):
@@ -110,10 +115,13 @@ class Gateway(Protocol):
     async def order_shippers(self, order: ButtonOrder) -> str:
         """Press the Big Red Button, or release it; return what holds now, in one line."""
 
-    async def message(self, sequence: int) -> StreamMessage | None:
-        """Return a stored message, or None where the stream has it no more."""
+    async def message(self, sequence: int, stream: str = "") -> StreamMessage | None:
+        """Return a stored message, or None where the stream has it no more.
 
-    async def open_message(self, sequence: int) -> OpenedMessage | None:
+        ``stream``: the one that is shown unless another is named, here and in the next.
+        """
+
+    async def open_message(self, sequence: int, stream: str = "") -> OpenedMessage | None:
         """Return a stored message and what became of it, or None where it is gone."""
 
     async def listen(self) -> None:
@@ -121,6 +129,38 @@ class Gateway(Protocol):
 
     def events(self) -> EventsSeen:
         """Return the advisories that came, newest first; at once, from memory."""
+
+    # Streams and consumers of anybody
+
+    @property
+    def stream(self) -> str:
+        """The stream whose hosts are shown."""
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether that stream was there when it was last looked for."""
+
+    @property
+    def triage(self) -> Triage:
+        """Looks at all streams and consumers."""
+
+    async def carry_out(self, action: Action) -> str:
+        """Change a stream, a consumer or a message; the answer is one sentence for the user."""
+
+    async def neighbour(self, stream: str, subject: str, sequence: int, step: int) -> int | None:
+        """Return the sequence of the message of a subject before (-1) or behind (1) another."""
+
+    async def moment_in(self, stream: str, subject: str, moment: float) -> int | None:
+        """Return the sequence of the first message of a filter stored at or after a moment."""
+
+    async def count(self, stream: str, subject: str) -> int:
+        """Return how many messages of a stream a subject filter matches."""
+
+    def showing(self, stream: str, pattern: HostPattern | None, consumer: str = "") -> Gateway:
+        """Return a gateway over the same connection that shows the hosts of another stream.
+
+        ``consumer``: the one whose ack floor and deliveries are shown; any that fits unless named.
+        """
 
 
 class Contexts(Protocol):

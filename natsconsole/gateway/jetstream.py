@@ -326,6 +326,31 @@ class JetStream:
         reply = await self._call(f"STREAM.PURGE.{stream}", {"seq": below}, _PurgeReply)
         return reply.purged
 
+    async def purge(self, stream: str, *, subject: str = "", below: int = 0, keep: int = 0) -> int:
+        """Remove messages; returns how many. ``below`` and ``keep`` exclude each other."""
+        body: Json = {}
+        if subject:
+            body["filter"] = subject
+        if below:
+            body["seq"] = below
+        if keep:
+            body["keep"] = keep
+        return (await self._call(f"STREAM.PURGE.{stream}", body, _PurgeReply)).purged
+
+    async def delete_message(self, stream: str, sequence: int) -> None:
+        """Remove one message, and overwrite it on the disk."""
+        await self._call(f"STREAM.MSG.DELETE.{stream}", {"seq": sequence}, _Envelope)
+
+    async def pause_consumer(self, stream: str, consumer: str, until: str) -> None:
+        """Deliver nothing until a time, RFC 3339; an empty one resumes (server 2.11)."""
+        body = {"pause_until": until} if until else {}
+        await self._call(f"CONSUMER.PAUSE.{stream}.{consumer}", body, _Envelope)
+
+    async def edit_consumer(self, stream: str, consumer: str, config: Json) -> ConsumerInfo:
+        """Change a consumer's settings, durable or not; ``config`` is the whole of them."""
+        body = {"stream_name": stream, "config": config, "action": "update"}
+        return await self._call(f"CONSUMER.CREATE.{stream}.{consumer}", body, ConsumerInfo)
+
     async def _call(self, verb: str, body: Json, answer: type[T]) -> T:
         payload = msgspec.json.encode(body) if body else b""
         try:

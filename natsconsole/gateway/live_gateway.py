@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from heapq import nsmallest
 from operator import attrgetter
 
 import msgspec
 
+from natsconsole.domain.actions import Action
 from natsconsole.domain.advisories import EventsSeen
 from natsconsole.domain.contexts import NO_CONTEXT, Context, why_read_only
 from natsconsole.domain.host_pattern import HostPattern, by_host
@@ -32,11 +33,13 @@ from natsconsole.domain.receivers import (
 )
 from natsconsole.domain.shippers import ButtonOrder, ShippersSeen
 from natsconsole.domain.snapshots import ConsumerTotals, Flow, HomeSnapshot, Link
+from natsconsole.domain.subjects import overlap
+from natsconsole.gateway.actions import Actions
 from natsconsole.gateway.advisories import Advisories
+from natsconsole.gateway.errors import as_gateway_errors
 from natsconsole.gateway.host_memory import HostMemory
-from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
+from natsconsole.gateway.interface import NotPermittedError
 from natsconsole.gateway.jetstream import (
-    STREAM_NOT_FOUND,
     ApiError,
     ConsumerInfo,
     JetStream,
@@ -44,10 +47,12 @@ from natsconsole.gateway.jetstream import (
 )
 from natsconsole.gateway.log_stream import LAB_KEY, pattern_of
 from natsconsole.gateway.receivers import Receivers
+from natsconsole.gateway.recorder import RecordedTriage, Recorder
 from natsconsole.gateway.shippers import Shippers
 from natsconsole.gateway.stored_lines import lines_of, message_of
 from natsconsole.gateway.stream_reader import StreamReader
-from shipper.connection import Connection, ConnectionProblem, NotConnectedError
+from natsconsole.gateway.triage import LiveTriage, Triage
+from shipper.connection import Connection
 
 LOOKUPS = 64
 """Hosts whose lag is looked up in one look at most: the others keep what was found before."""
@@ -64,6 +69,7 @@ class LiveGateway:
     ``silent_after``: seconds without a message that make a host silent, 0 for never.
     ``pattern``: where the host stands in a stored subject; as the stream suggests unless given.
     ``context``: what the connection is, for those who look.
+    ``recorder``: keeps what is seen.
     """
 
     def __init__(
@@ -75,6 +81,7 @@ class LiveGateway:
         silent_after: float = 0.0,
         pattern: HostPattern | None = None,
         context: Context = NO_CONTEXT,
+        recorder: Recorder | None = None,
     ) -> None:
         self._connection = connection
         self._context = context
@@ -82,7 +89,13 @@ class LiveGateway:
         self._stream = stream
         self._read_only = read_only
         self._silent_after = silent_after
+        self._consumer = ""
+        """The only one whose figures are shown; any that fits where it is empty."""
         self._jetstream = JetStream(connection, timeout=2.0)
+        triage = LiveTriage(connection, api_prefix=connection.options.api_prefix)
+        self._triage: Triage = RecordedTriage(triage, recorder) if recorder else triage
+        self._recorder = recorder
+        self._actions = Actions(connection, self._jetstream, context, read_only=read_only)
         self._reader = StreamReader(connection, self._jetstream, stream, asks_leader=True)
         self._receivers = Receivers(connection, stream)
         self._advisories = Advisories(connection, self._jetstream, stream)
@@ -141,10 +154,10 @@ class LiveGateway:
 
     async def look(self) -> HomeSnapshot:
         """Take one look at stream, consumers, hosts and receivers."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             self._rtt = await self._connection.rtt()
             info = await self._stream_info()
-            self._consumers = await self._jetstream.consumers(self._stream)
+            self._consumers = await self._their_consumers()
             receivers = await self._receivers.statuses()
             known = await self._receivers.hosts()
             now = time.time()
@@ -153,11 +166,16 @@ class LiveGateway:
             self._remember(info, known, now)
             self._note_shippers(now)
             await self._look_up(now)
-            return self._snapshot(info, receivers, shippers, now)
+            home = self._snapshot(info, receivers, shippers, now)
+        if self._recorder is not None:
+            self._recorder.note(
+                home=home, link=self.link, events=self.events(), context=self._context.name
+            )
+        return home
 
     async def recent_lines(self, host: str, limit: int) -> Sequence[LogLine]:
         """Return the newest lines of a host, oldest first, at most ``limit``."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             info = self._info or await self._stream_info()
         lines = await self.lines_before(host, info.state.last_seq + 1, limit)
         return lines[-limit:]
@@ -167,7 +185,7 @@ class LiveGateway:
         subject = self._pattern.subject_of(host)
         found: list[LogLine] = []
         count = FIRST_MESSAGES
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             info = self._info or await self._stream_info()
             while len(found) < limit:
                 messages = await self._reader.before(
@@ -184,12 +202,12 @@ class LiveGateway:
 
     async def sequence_at(self, host: str, moment: float) -> int | None:
         """Return the sequence of a host's first message stored at or after a moment."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             return await self._reader.sequence_at(self._pattern.subject_of(host), moment)
 
     async def lines_after(self, host: str, sequence: int, limit: int) -> Sequence[LogLine]:
         """Return a host's lines behind a stream sequence: whole messages, about ``limit`` lines."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             messages = await self._reader.messages_from(
                 self._pattern.subject_of(host), sequence + 1, batch=min(limit, _LINES_BATCH)
             )
@@ -198,7 +216,7 @@ class LiveGateway:
     async def marks(self, hosts: Sequence[str]) -> Mapping[str, HostMarks]:
         """Return how far the lines of these hosts have come."""
         names = tuple(hosts)
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             known, unacked = await asyncio.gather(
                 self._receivers.hosts(names), self._receivers.unacked(names)
             )
@@ -257,34 +275,34 @@ class LiveGateway:
 
     async def receivers(self) -> Sequence[ReceiverStatus]:
         """Return the status of every receiver that answers, by name."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             return await self._receivers.statuses()
 
     async def host_statuses(self) -> Mapping[str, HostStatus]:
         """Return what receivers know of every host."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             return await self._receivers.hosts()
 
     async def in_flight(self, hosts: Sequence[str] | None, limit: int) -> InFlight:
         """Return the messages in flight of these hosts, or of all, over all receivers."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             return await self._receivers.in_flight(None if hosts is None else tuple(hosts), limit)
 
-    async def message(self, sequence: int) -> StreamMessage | None:
+    async def message(self, sequence: int, stream: str = "") -> StreamMessage | None:
         """Return a stored message, or None where the stream has it no more."""
-        with _as_gateway_errors(self._stream):
-            stored = await self._jetstream.message_at(self._stream, sequence)
+        with as_gateway_errors(self._stream):
+            stored = await self._jetstream.message_at(stream or self._stream, sequence)
         return message_of(stored, self._pattern.host_of(stored.subject)) if stored else None
 
-    async def open_message(self, sequence: int) -> OpenedMessage | None:
+    async def open_message(self, sequence: int, stream: str = "") -> OpenedMessage | None:
         """Return a stored message and what became of it, or None where it is gone."""
-        message = await self.message(sequence)
+        message = await self.message(sequence, stream)
         if message is None:
             return None
-        if not message.host:
+        if not message.host or stream not in {"", self._stream}:
             return OpenedMessage(message=message)
         hosts = (message.host,)
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             found = await self._receivers.in_flight(hosts, MESSAGES_OF_A_HOST)
             known = await self._receivers.hosts(hosts)
         marks = await self.marks(hosts)
@@ -297,7 +315,7 @@ class LiveGateway:
 
     async def listen(self) -> None:
         """Begin to listen to the stream's advisories, and read those that were kept."""
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             await self._advisories.listen()
             await self._advisories.read_past()
 
@@ -309,15 +327,73 @@ class LiveGateway:
         """Press the Big Red Button, or release it; return what holds now, in one line."""
         if self._read_only:
             raise NotPermittedError(why_read_only(self._context))
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             return await self._shippers.press(order)
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether that stream was there when it was last looked for."""
+        return self._info is not None
+
+    @property
+    def triage(self) -> Triage:
+        """Looks at all streams and consumers."""
+        return self._triage
+
+    async def carry_out(self, action: Action) -> str:
+        """Change a stream, a consumer or a message; the answer is one sentence for the user."""
+        return await self._actions.carry_out(action)
+
+    async def neighbour(self, stream: str, subject: str, sequence: int, step: int) -> int | None:
+        """Return the sequence of the message of a subject before (-1) or behind (1) another."""
+        reader = self._reader_of(stream)
+        with as_gateway_errors():
+            if step > 0:
+                found = await reader.first_after(subject, sequence + 1)
+                return found.sequence if found else None
+            info = await self._jetstream.stream_info(stream)
+            before = await reader.before(subject, sequence, 1, first=info.state.first_seq)
+        return before[-1].sequence if before else None
+
+    async def moment_in(self, stream: str, subject: str, moment: float) -> int | None:
+        """Return the sequence of the first message of a filter stored at or after a moment."""
+        with as_gateway_errors():
+            return await self._reader_of(stream).sequence_at(subject or ">", moment)
+
+    async def count(self, stream: str, subject: str) -> int:
+        """Return how many messages of a stream a subject filter matches."""
+        with as_gateway_errors():
+            found = await self._reader_of(stream).first_after(subject, 1)
+        return found.pending + 1 if found else 0
+
+    def _reader_of(self, stream: str) -> StreamReader:
+        return StreamReader(self._connection, self._jetstream, stream, asks_leader=True)
+
+    def showing(self, stream: str, pattern: HostPattern | None, consumer: str = "") -> LiveGateway:
+        """Return a gateway over the same connection that shows the hosts of another stream."""
+        other = LiveGateway(
+            self._connection,
+            stream,
+            read_only=self._read_only,
+            silent_after=self._silent_after,
+            pattern=pattern,
+            context=self._context,
+            recorder=self._recorder,
+        )
+        other._consumer, other._triage = consumer, self._triage
+        return other
 
     async def _change(self, asking: Awaitable[ReceiverStatus]) -> ReceiverStatus:
         if self._read_only:
             asking.close()  # type: ignore[attr-defined]
             raise NotPermittedError(why_read_only(self._context))
-        with _as_gateway_errors(self._stream):
+        with as_gateway_errors(self._stream):
             return await asking
+
+    async def _their_consumers(self) -> list[ConsumerInfo]:
+        if self._consumer:
+            return [await self._jetstream.consumer_info(self._stream, self._consumer)]
+        return await self._jetstream.consumers(self._stream)
 
     async def _stream_info(self) -> StreamInfo:
         info = await self._jetstream.stream_info(
@@ -477,6 +553,9 @@ def _consumer_of(subject: str, by_filter: Mapping[str, ConsumerInfo]) -> Consume
         found = by_filter.get(".".join([*tokens[:length], ">"]))
         if found is not None:
             return found
+    if len(by_filter) == 1:  # such as the one that was chosen
+        ((filter_, only),) = by_filter.items()
+        return only if not filter_ or overlap(filter_, subject) else None
     return by_filter.get("")
 
 
@@ -499,20 +578,3 @@ def _mark_of(memory: HostMemory, floors: Mapping[str, ConsumerInfo]) -> int:
 
 def _delivered(consumer: ConsumerInfo | None) -> int:
     return consumer.delivered.stream_seq if consumer else 0
-
-
-@contextlib.contextmanager
-def _as_gateway_errors(stream: str) -> Iterator[None]:
-    try:
-        yield
-    except NotConnectedError as error:
-        raise LinkLostError(str(error)) from error
-    except ConnectionProblem as error:
-        raise GatewayError(str(error)) from error
-    except ApiError as error:
-        if error.err_code == STREAM_NOT_FOUND:
-            raise GatewayError(
-                f"there is no stream {stream!r}: name one with --stream, "
-                "or make it with `natsconsole setup`"
-            ) from error
-        raise GatewayError(str(error)) from error

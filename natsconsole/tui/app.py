@@ -8,7 +8,9 @@ from collections.abc import Callable
 from textual.app import App
 from textual.screen import ModalScreen
 
-from natsconsole.gateway.interface import Contexts, Gateway
+from natsconsole.domain.host_pattern import HostPattern
+from natsconsole.gateway.interface import Contexts, Gateway, GatewayError
+from natsconsole.gateway.replay import Player
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.home.screen import HomeScreen
 from natsconsole.tui.keymap import Place, bindings, with_keys
@@ -20,6 +22,7 @@ from natsconsole.tui.receiver.starter import ReceiverStarter
 from natsconsole.tui.settings import DEFAULTS, Settings, ThemeName
 from natsconsole.tui.suspension import Suspension
 from natsconsole.tui.theme import INKS_OF_DARK, THEMES
+from natsconsole.tui.triage.feed import TriageFeed
 
 
 class ConsoleApp(App[None]):
@@ -27,7 +30,7 @@ class ConsoleApp(App[None]):
 
     CSS_PATH = "theme.tcss"
     TITLE = "natsconsole"
-    BINDINGS = bindings("go", "app", "leave")
+    BINDINGS = bindings("go", "replay", "app", "leave")
     COMMANDS = {ConsoleCommands}
     DEFAULT_MODE = "home"
 
@@ -41,14 +44,29 @@ class ConsoleApp(App[None]):
         clock: Callable[[], float] = time.time,
         starter: ReceiverStarter | None = None,
         contexts: Contexts | None = None,
+        player: Player | None = None,
     ) -> None:
         super().__init__()
         self.commands = with_keys(settings.keys)
         self.set_keymap({one.id: one.key for one in self.commands if one.id in settings.keys})
-        self.add_mode(
-            "home",
-            lambda: HomeScreen(gateway, settings=settings, title=title, demo=demo, clock=clock),
-        )
+        self._settings = settings
+        self._title = title
+        self._homes = 0
+        self._starter, self._contexts, self._demo, self._clock = starter, contexts, demo, clock
+        self._player = player
+        self._root = gateway
+        """The gateway whose connection is used; another may show another stream over it."""
+        self._arrange(gateway)
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        chosen: ThemeName = "monochrome" if self.no_color else settings.theme
+        self.theme = THEMES[chosen].name
+        self.set_class(chosen == "monochrome", "-monochrome")
+
+    def _arrange(self, gateway: Gateway) -> str:
+        """Make Home, and what all screens are given, for a gateway; return the mode's name."""
+        settings, title, demo, clock = self._settings, self._title, self._demo, self._clock
+        feed = TriageFeed(gateway, clock)
         self.lab = LabRunner(gateway, demo)
         self._around = Surroundings(
             gateway=gateway,
@@ -57,19 +75,62 @@ class ConsoleApp(App[None]):
             clock=clock,
             interval=max(settings.interval, settings.pace.looks),
             tick=settings.pace.tick,
-            starter=starter,
+            starter=self._starter,
             lab=self.lab,
-            contexts=contexts,
+            contexts=self._contexts,
+            triage=feed,
+            player=self._player,
         )
-        for theme in THEMES.values():
-            self.register_theme(theme)
-        chosen: ThemeName = "monochrome" if self.no_color else settings.theme
-        self.theme = THEMES[chosen].name
-        self.set_class(chosen == "monochrome", "-monochrome")
+        self._homes += 1
+        mode = "home" if self._homes == 1 else f"home-{self._homes}"
+        self.add_mode(
+            mode,
+            lambda: HomeScreen(
+                gateway,
+                settings=settings,
+                title=title,
+                demo=demo,
+                clock=clock,
+                triage=feed,
+                player=self._player,
+            ),
+        )
+        return mode
 
     def on_mount(self) -> None:
-        """Resume only what was suspended."""
+        """Resume only what was suspended; where no log stream is, begin with all streams."""
         Suspension().guard()
+        self._begin()
+
+    def _begin(self) -> None:
+        if not self._around.gateway.has_stream:
+            self.action_go("streams")
+
+    async def change_gateway(self, gateway: Gateway, *, keeps_connection: bool = False) -> None:
+        """Show another stream, or another connection, in place of the one that is there."""
+        before = self.current_mode
+        root, self._root = self._root, self._root if keeps_connection else gateway
+        self._around.triage.close()
+        mode = self._arrange(gateway)
+        await self.switch_mode(mode)
+        await self.remove_mode(before)
+        if not keeps_connection and self._contexts is not None:
+            await self._contexts.leave(root)
+        self._begin()
+
+    def show_stream(self, stream: str, pattern: HostPattern, consumer: str = "") -> None:
+        """Show the hosts of a stream on Home, with the marks of one consumer where one is named."""
+        shown = self._around.gateway.showing(stream, pattern, consumer)
+        self.call_later(self._show_stream, shown)
+
+    async def _show_stream(self, gateway: Gateway) -> None:
+        try:
+            await gateway.look()
+        except GatewayError as error:
+            if isinstance(self.screen, Page):
+                self.screen.say(str(error), is_refusal=True)
+            return
+        await self.change_gateway(gateway, keeps_connection=True)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Let Textual's own themes draw with our inks too."""
@@ -97,3 +158,50 @@ class ConsoleApp(App[None]):
             self.pop_screen()
         if not isinstance(self.screen, ModalScreen | Page):
             self.push_screen(page(place, self._around))
+
+    # A recording
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let the keys of a replay work only where there is one."""
+        if action.startswith("replay_") and self._player is None:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_replay_play(self) -> None:
+        """Let time go on, or stop it."""
+        if self._player is not None:
+            self._player.toggle()
+            self._moved()
+
+    def action_replay_step(self, frames: int) -> None:
+        """Go so many moments on or back."""
+        if self._player is not None:
+            self._player.step(frames)
+            self._moved()
+
+    def action_replay_skip(self, seconds: float) -> None:
+        """Go so many seconds on or back."""
+        if self._player is not None:
+            self._player.go_to(self._player.now + seconds)
+            self._moved()
+
+    def action_replay_jump(self) -> None:
+        """Ask for a time, and go there."""
+        player = self._player
+        if player is None or isinstance(self.screen, ModalScreen):
+            return
+        from natsconsole.tui.replay.jump import JumpScreen
+
+        def go(moment: float | None) -> None:
+            if moment is not None:
+                player.go_to(moment)
+                self._moved()
+
+        self.push_screen(JumpScreen(player.recording.times[-1]), go)
+
+    def _moved(self) -> None:
+        """Show the other moment at once."""
+        self._around.triage.forget()
+        for screen in self.screen_stack:
+            if isinstance(screen, HomeScreen | Page):
+                screen.look()

@@ -11,19 +11,27 @@ from typing import Literal
 from textual.binding import Binding, BindingType
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
-Area = Literal["receiver", "hosts", "lines", "pane", "rows", "home", "go", "app", "leave"]
+Area = Literal["receiver", "hosts", "lines", "pane", "rows", "home", "go", "replay", "app", "leave"]
 ELSEWHERE = {"hosts": "lines", "lines": "hosts"}
 """Areas whose keys work only where the others' do not: one key may mean two things there."""
-Place = Literal["receivers", "unacked", "message", "events", "lab"]
+Place = Literal[
+    "receivers", "unacked", "message", "events", "lab",
+    "streams", "stream", "consumers", "consumer", "contexts",
+]  # fmt: skip
 PLACES: dict[Place, str] = {
     "receivers": "Receivers",
     "unacked": "Unacked",
     "message": "Message",
     "events": "Events",
     "lab": "Ack lab",
+    "streams": "Streams",
+    "stream": "Stream",
+    "consumers": "Consumers",
+    "consumer": "Consumer",
+    "contexts": "Contexts",
 }
 """The screens beside Home, each with keys of its own, as people call them."""
-GENERAL = frozenset({"rows", "go", "app", "leave"})
+GENERAL = frozenset({"rows", "go", "replay", "app", "leave"})
 """Areas whose keys work on those screens, too."""
 
 
@@ -141,11 +149,27 @@ COMMANDS: tuple[Command, ...] = (
         show=True,
     ),
     Command(
+        id="go.consumers",
+        key="C",
+        action="app.go('consumers')",
+        label="consumers",
+        tooltip="All consumers of all streams, worst first: lag, unacked, why one is stuck",
+        show=True,
+    ),
+    Command(
         id="go.events",
         key="e",
         action="app.go('events')",
         label="events",
         tooltip="What JetStream tells: given up, terminated, refused, pinned, leaders",
+        show=True,
+    ),
+    Command(
+        id="go.streams",
+        key="M",
+        action="app.go('streams')",
+        label="streams",
+        tooltip="All streams of the account: limits, rates, leaders, what is wrong",
         show=True,
     ),
     Command(
@@ -162,6 +186,14 @@ COMMANDS: tuple[Command, ...] = (
         action="app.go('lab')",
         label="lab",
         tooltip="Guided scenes on acknowledgement, each with a way back (demo)",
+        show=True,
+    ),
+    Command(
+        id="go.contexts",
+        key="K",
+        action="app.go('contexts')",
+        label="contexts",
+        tooltip="The nats CLI's contexts: switch to another without a restart",
         show=True,
     ),
     Command(
@@ -374,6 +406,54 @@ COMMANDS: tuple[Command, ...] = (
         tooltip="The Big Red Button: pause all shippers, or one host's, or let them go on",
     ),
     Command(
+        id="replay.play",
+        key="f5",
+        action="app.replay_play",
+        label="play",
+        tooltip="Let a recording's time go on, or stop it (replay)",
+        shown_key="F5",
+    ),
+    Command(
+        id="replay.on",
+        key="right_square_bracket",
+        action="app.replay_step(1)",
+        label="step",
+        tooltip="Go to the recording's next moment (replay)",
+        shown_key="]",
+    ),
+    Command(
+        id="replay.back",
+        key="left_square_bracket",
+        action="app.replay_step(-1)",
+        label="step back",
+        tooltip="Go to the recording's moment before (replay)",
+        shown_key="[",
+    ),
+    Command(
+        id="replay.minute_on",
+        key="right_curly_bracket",
+        action="app.replay_skip(60)",
+        label="minute",
+        tooltip="Go a minute on in the recording (replay)",
+        shown_key="}",
+    ),
+    Command(
+        id="replay.minute_back",
+        key="left_curly_bracket",
+        action="app.replay_skip(-60)",
+        label="minute back",
+        tooltip="Go a minute back in the recording (replay)",
+        shown_key="{",
+    ),
+    Command(
+        id="replay.jump",
+        key="f6",
+        action="app.replay_jump",
+        label="jump",
+        tooltip="Go to a time of the recording: 12:30, -5m, a date (replay)",
+        shown_key="F6",
+    ),
+    Command(
         id="app.palette",
         key="colon,ctrl+p",
         action="app.command_palette",
@@ -456,6 +536,25 @@ def _answers(place: Place) -> tuple[Command, ...]:
 
 
 _FILTER = ("slash", "filter_rows")
+
+
+def _lists(place: Place) -> tuple[Command, ...]:
+    """The keys of a list of streams or consumers."""
+    return (
+        _key(f"{place}.open", "enter", "open_row", "open",
+             "What it is, what is wrong with it, why, and what to do"),
+        _key(f"{place}.filter", *_FILTER, "filter",
+             "Show only those that hold a text; !text for those that do not", shown="/"),
+        _key(f"{place}.sort", "s", "sort_rows", "sort",
+             "Sort by the next column; a click on a column does, too"),
+        _key(f"{place}.reverse", "S", "reverse_rows", "reverse", "Turn the order round",
+             show=False),
+        _key(f"{place}.trouble", "t", "only_trouble", "trouble", "Show only what needs attention"),
+        _key(f"{place}.copy", "c", "copy_command", "copy",
+             "Copy the nats command for what is wrong with it"),
+    )  # fmt: skip
+
+
 PAGE_COMMANDS: tuple[Command, ...] = (
     _key("receivers.less", "left,h", "choice(-1)", "choose", "Choose the value before",
          shown="← →"),
@@ -478,13 +577,50 @@ PAGE_COMMANDS: tuple[Command, ...] = (
          shown="/"),
     _key("unacked.sort", "s", "sort_rows", "sort", "Sort by the next column"),
     _key("unacked.reverse", "S", "reverse_rows", "reverse", "Turn the order round", show=False),
+    _key("message.hex", "x", "next_form", "form", "Show the payload as text, as JSON, as bytes"),
+    _key("message.before", "left,h", "neighbour(-1)", "same subject",
+         "Go to the message before of the same subject", shown="← →"),
+    _key("message.after", "right,l", "neighbour(1)", "next of subject",
+         "Go to the next message of the same subject", shown="→ l", show=False),
+    _key("message.copy", "c", "copy_command", "copy", "Copy the nats command that shows it"),
+    _key("message.again", "r", "republish", "republish",
+         "Publish it anew, after a look at what that does"),
+    _key("message.delete", "D", "delete_message", "delete",
+         "Delete it from the stream, after a look at what that does"),
     *_answers("message"),
-    _key("message.hex", "x", "toggle_hex", "hex", "Show the payload as bytes, or as text"),
     _key("events.open", "enter", "open_message", "open", "Open the message it is about"),
     _key("events.kind", "f", "next_kind(1)", "kind", "Show only one kind of event, the next one"),
     _key("events.kind_before", "F", "next_kind(-1)", "kind before", "Go back to the kind before",
          show=False),
     _key("events.filter", *_FILTER, "filter", "Show only events that hold a text", shown="/"),
+    *_lists("streams"),
+    _key("streams.hosts", "h", "show_hosts", "as hosts",
+         "Show the stream's hosts on Home; you say which part of a subject is the host"),
+    *_lists("consumers"),
+    _key("consumers.hosts", "h", "show_hosts", "as hosts",
+         "Show the hosts of its stream on Home, with its ack floor in the lines"),
+    _key("stream.open", "enter", "open_row", "open", "Open the consumer or message of the row"),
+    _key("stream.copy", "c", "copy_command", "copy", "Copy the nats command above the cursor"),
+    _key("stream.oldest", "o", "open_end('first')", "oldest", "Open its oldest message"),
+    _key("stream.newest", "n", "open_end('last')", "newest", "Open its newest message"),
+    _key("stream.message", "m", "open_message", "message", "Open a message: #18204, 12:30, -5m"),
+    _key("stream.hosts", "h", "show_hosts", "as hosts",
+         "Show its hosts on Home; you say which part of a subject is the host"),
+    _key("stream.purge", "P", "purge", "purge",
+         "Remove messages: all, below a sequence, of a subject; shows what goes first"),
+    _key("consumer.open", "enter", "open_row", "open", "Open the message of the row"),
+    _key("consumer.copy", "c", "copy_command", "copy", "Copy the nats command above the cursor"),
+    _key("consumer.oldest", "o", "open_oldest", "stuck on",
+         "Open the first message past the ack floor: what it is stuck on"),
+    _key("consumer.pause", "p", "pause", "pause", "Pause it for a time, or let it go on"),
+    _key("consumer.reset", "r", "reset", "reset",
+         "Deliver again from the ack floor, a sequence or a time"),
+    _key("consumer.edit", "i", "edit", "edit", "Edit waits and limits while it runs"),
+    _key("consumer.unpin", "x", "unpin", "unpin", "Take the pin from the client that has it"),
+    _key("consumer.delete", "D", "delete", "delete", "Delete it"),
+    _key("consumer.hosts", "h", "show_hosts", "as hosts",
+         "Show the hosts of its stream on Home, with its ack floor in the lines"),
+    _key("contexts.switch", "enter", "switch", "switch", "Connect there, without a restart"),
     _key("lab.start", "enter", "start_scene", "start", "Start the scene; its number does, too"),
     _key("lab.back", "b", "go_back", "way back",
          "End the scene and set everything as it was before it"),

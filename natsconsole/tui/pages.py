@@ -21,6 +21,18 @@ def page(place: Place, around: Surroundings) -> Page:
             from natsconsole.tui.lab.screen import LabScreen
 
             return LabScreen(around)
+        case "streams":
+            from natsconsole.tui.triage.lists import StreamsScreen
+
+            return StreamsScreen(around)
+        case "consumers":
+            from natsconsole.tui.triage.lists import ConsumersScreen
+
+            return ConsumersScreen(around)
+        case "contexts":
+            from natsconsole.tui.contexts.screen import ContextsScreen
+
+            return ContextsScreen(around)
         case _:
             from natsconsole.tui.unacked.screen import UnackedScreen
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shipper.connection import Connection
+from tests.support.anybodys import Anybody
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream
 from tests.support.terminal import Terminal
@@ -67,5 +68,27 @@ async def test_settings_and_keys_come_from_the_file(server: NatsServer, tmp_path
         await terminal.until(lambda: terminal.shows("by host"), within=5)
         terminal.press("?")
         await terminal.until(lambda: terminal.shows("y          Sort the hosts"), within=5)
+        terminal.press("q")
+        assert await terminal.end() == 0
+
+
+async def test_where_no_log_stream_is_all_streams_come_first(
+    nats_server: NatsServer, connection: Connection
+) -> None:
+    first, second = Anybody(connection), Anybody(connection)
+    await first.make_stream()
+    await second.make_stream()
+    await second.make_consumer("billing")
+    await second.publish(3)
+    async with Terminal("natsconsole", "-s", nats_server.url) as terminal:
+        await terminal.until(
+            lambda: terminal.shows("STREAMS  2", first.stream, second.stream), within=15
+        )
+        terminal.press("C")
+        await terminal.until(lambda: terminal.shows("CONSUMERS  1", "billing"), within=10)
+        terminal.press("h")
+        await terminal.until(lambda: terminal.shows("which part of the subject"), within=5)
+        terminal.press("\r")
+        await terminal.until(lambda: terminal.shows("HOSTS 1"), within=10)
         terminal.press("q")
         assert await terminal.end() == 0

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from natsconsole.domain.alerts import Alert, alerts
+from natsconsole.domain.alerts import Alert, alerts, of_stream
 from natsconsole.domain.receivers import AnswerRule, PartitionStatus
 from natsconsole.domain.snapshots import ConsumerTotals, HomeSnapshot, HostRow, Link
+from natsconsole.domain.verdicts.verdict import Verdict
 from screenshots.demo_data import LINK, NOW, pipeline, receiver
 from tests.support.fake_gateway import with_receivers
 
@@ -120,3 +121,20 @@ def test_no_two_alerts_share_a_rule() -> None:
     )
     found = alerts(with_receivers(HOME, *receivers), replace(LINK, state="lost"), NOW)
     assert len({one.rule for one in found}) == len(found)
+
+
+def test_verdicts_of_the_stream_and_the_server_are_alerts_too() -> None:
+    verdicts = (
+        Verdict(rule="stream-full", severity="critical", sentence="it is full", stream="LOGS"),
+        Verdict(rule="no-pull", severity="warning", sentence="nobody pulls", stream="LOGS",
+                consumer="other"),
+        Verdict(rule="draining", severity="ok", sentence="it drains", stream="LOGS"),
+        Verdict(rule="paused", severity="warning", sentence="paused", stream="ORDERS"),
+        Verdict(rule="clock-skew", severity="warning", sentence="clocks differ"),
+    )  # fmt: skip
+    found = alerts(HomeSnapshot(), Link(state="live"), 0.0, "", of_stream(verdicts, "LOGS"))
+    assert [one.sentence for one in found] == [
+        "LOGS: it is full",
+        "other: nobody pulls",
+        "clocks differ",
+    ]

@@ -7,13 +7,15 @@ a lab's choices are refused elsewhere, and nothing answers while the link is los
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
 
+from natsconsole.domain.actions import Action
 from natsconsole.domain.advisories import EventsSeen
 from natsconsole.domain.contexts import NO_CONTEXT, Context
+from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.messages import InFlight, InFlightMessage, OpenedMessage, StreamMessage
 from natsconsole.domain.receivers import (
@@ -30,7 +32,14 @@ from natsconsole.domain.receivers import (
 )
 from natsconsole.domain.shippers import ButtonOrder
 from natsconsole.domain.snapshots import EMPTY_HOME, HomeSnapshot, Link
-from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
+from natsconsole.domain.subjects import overlap
+from natsconsole.domain.triage import EMPTY_TRIAGE, TriageSnapshot
+from natsconsole.gateway.interface import (
+    Gateway,
+    GatewayError,
+    LinkLostError,
+    NotPermittedError,
+)
 
 
 class FakeGateway:
@@ -75,6 +84,13 @@ class FakeGateway:
         """The advisories."""
         self.pages = 0
         """How often older lines were asked for."""
+        self.looks_at_all = FakeTriage(self)
+        """What looks at all streams and consumers find."""
+        self.actions: list[Action] = []
+        """What was done to streams, consumers and messages."""
+        self.shown: list[tuple[str, HostPattern | None, str]] = []
+        """The streams that were asked to be shown."""
+        self.has_stream = True
         self.page_gate: asyncio.Event | None = None
         """Where there is one, older lines wait for it."""
 
@@ -188,11 +204,11 @@ class FakeGateway:
             raise self.refusal
         return f"{order.whom}: {verb}d"
 
-    async def message(self, sequence: int) -> StreamMessage | None:
+    async def message(self, sequence: int, stream: str = "") -> StreamMessage | None:
         self._need_link()
         return self.stored.get(sequence)
 
-    async def open_message(self, sequence: int) -> OpenedMessage | None:
+    async def open_message(self, sequence: int, stream: str = "") -> OpenedMessage | None:
         await self._pass()
         message = self.stored.get(sequence)
         if message is None:
@@ -209,6 +225,44 @@ class FakeGateway:
 
     def events(self) -> EventsSeen:
         return self.seen
+
+    @property
+    def stream(self) -> str:
+        return self.home.stream or "LOGS"
+
+    @property
+    def triage(self) -> FakeTriage:
+        return self.looks_at_all
+
+    async def carry_out(self, action: Action) -> str:
+        await self._pass()
+        if self.read_only:
+            raise NotPermittedError("read-only")
+        if self.refusal is not None:
+            raise self.refusal
+        self.actions.append(action)
+        return f"done: {action.title}"
+
+    async def neighbour(self, stream: str, subject: str, sequence: int, step: int) -> int | None:
+        self._need_link()
+        same = sorted(one.sequence for one in self.stored.values() if one.subject == subject)
+        wanted = [one for one in same if (one > sequence if step > 0 else one < sequence)]
+        return (min(wanted) if step > 0 else max(wanted)) if wanted else None
+
+    async def moment_in(self, stream: str, subject: str, moment: float) -> int | None:
+        self._need_link()
+        later = [one.sequence for one in self.stored.values() if one.time >= moment]
+        return min(later, default=None)
+
+    async def count(self, stream: str, subject: str) -> int:
+        self._need_link()
+        return sum(overlap(one.subject, subject) for one in self.stored.values())
+
+    def showing(self, stream: str, pattern: HostPattern | None, consumer: str = "") -> FakeGateway:
+        self.shown.append((stream, pattern, consumer))
+        other = FakeGateway(replace(self.home, stream=stream), link=self.link)
+        other.looks_at_all = self.looks_at_all
+        return other
 
     async def _pass(self) -> None:
         if self.gate is not None:
@@ -241,6 +295,48 @@ class FakeGateway:
             self.home, *(changed if one.name == receiver else one for one in self.home.receivers)
         )
         return changed
+
+
+class FakeTriage:
+    """Looks that find what the test says."""
+
+    def __init__(self, gateway: FakeGateway) -> None:
+        self._gateway = gateway
+        self.snapshot = EMPTY_TRIAGE
+        self.preferred: frozenset[tuple[str, str]] = frozenset()
+        self.looks = 0
+
+    @property
+    def link(self) -> Link:
+        return self._gateway.link
+
+    async def look(self) -> TriageSnapshot:
+        self.looks += 1
+        await self._gateway._pass()
+        return self.snapshot
+
+    def prefer(self, consumers: Iterable[tuple[str, str]]) -> None:
+        self.preferred = frozenset(consumers)
+
+
+class FakeContexts:
+    """Contexts that open as the test says."""
+
+    def __init__(self, known: Sequence[Context], **gateways: FakeGateway) -> None:
+        self._known = tuple(known)
+        self._gateways = gateways
+        self.left: list[Gateway] = []
+
+    def known(self) -> Sequence[Context]:
+        return self._known
+
+    async def open(self, name: str) -> Gateway:
+        if name not in self._gateways:
+            raise GatewayError(f"no server answers for {name}")
+        return self._gateways[name]
+
+    async def leave(self, gateway: Gateway) -> None:
+        self.left.append(gateway)
 
 
 class FakeDemo:

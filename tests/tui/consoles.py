@@ -17,7 +17,7 @@ from natsconsole.tui.home.screen import HomeScreen
 from natsconsole.tui.settings import DEFAULTS, Settings
 from screenshots.demo_data import NOW
 from screenshots.picture import until
-from tests.support.fake_gateway import FakeDemo, FakeGateway
+from tests.support.fake_gateway import FakeContexts, FakeDemo, FakeGateway
 
 
 def screen_text(app: App[None]) -> str:
@@ -109,11 +109,15 @@ async def console(
     demo: FakeDemo | None = None,
     waits: bool = True,
     settings: Settings = DEFAULTS,
+    contexts: FakeContexts | None = None,
+    interval: float = 0.05,
 ) -> AsyncIterator[Console]:
     """Run a console on this gateway."""
     clock = Clock()
-    settings = replace(settings, interval=0.05)
-    app = ConsoleApp(gateway, settings=settings, title="demo", demo=demo, clock=clock)
+    settings = replace(settings, interval=interval)
+    app = ConsoleApp(
+        gateway, settings=settings, title="demo", demo=demo, clock=clock, contexts=contexts
+    )
     async with app.run_test(size=size) as pilot:
         opened = Console(app=app, gateway=gateway, pilot=pilot, clock=clock)
         if waits:

@@ -4,12 +4,14 @@ from collections import Counter
 import pytest
 
 from natsconsole.tui.app import ConsoleApp
+from natsconsole.tui.contexts.screen import ContextsScreen
 from natsconsole.tui.events.screen import EventsScreen
 from natsconsole.tui.home.screen import HomeScreen
 from natsconsole.tui.keymap import (
     ALL_COMMANDS,
     COMMANDS,
     ELSEWHERE,
+    GENERAL,
     PAGE_COMMANDS,
     PLACES,
     KeymapError,
@@ -21,6 +23,8 @@ from natsconsole.tui.keymap import (
 from natsconsole.tui.lab.screen import LabScreen
 from natsconsole.tui.page.screen import Page
 from natsconsole.tui.receiver.screen import ReceiversScreen
+from natsconsole.tui.triage.lists import ConsumersScreen, StreamsScreen
+from natsconsole.tui.triage.one_page import ConsumerPage, StreamPage
 from natsconsole.tui.unacked.message_screen import MessageScreen
 from natsconsole.tui.unacked.screen import UnackedScreen
 from natsconsole.tui.virtual_rows import VirtualRows
@@ -31,13 +35,18 @@ PAGES: dict[Place, type[Page]] = {
     "message": MessageScreen,
     "events": EventsScreen,
     "lab": LabScreen,
+    "streams": StreamsScreen,
+    "stream": StreamPage,
+    "consumers": ConsumersScreen,
+    "consumer": ConsumerPage,
+    "contexts": ContextsScreen,
 }
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_page_has_an_action_for_each_key_and_no_key_twice(place: Place) -> None:
     commands = keys_of(place)
-    general = [one for one in COMMANDS if one.area in {"rows", "go", "app", "leave"}]
+    general = [one for one in COMMANDS if one.area in GENERAL]
     keys = Counter(key for one in (*commands, *general) for key in one.key.split(","))
     assert [key for key, number in keys.items() if number > 1] == []
     for command in commands:

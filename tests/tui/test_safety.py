@@ -7,15 +7,20 @@ from pathlib import Path
 import pytest
 
 from natsconsole.domain.advisories import Advisory, EventsSeen
+from natsconsole.domain.consumers import ConsumerState, GivenUp, OldestMessage
+from natsconsole.domain.contexts import Context
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.messages import InFlightMessage, StreamMessage
 from natsconsole.domain.receivers import AnswerRule, HostStatus, PartitionStatus, UnackedMessage
 from natsconsole.domain.snapshots import HomeSnapshot, HostRow, Link
+from natsconsole.domain.streams import Replica, StreamState
 from natsconsole.domain.terminal_text import visible
+from natsconsole.domain.triage import TriageSnapshot
+from natsconsole.domain.verdicts.verdict import Verdict
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.tui.window_title import title_of
 from screenshots.demo_data import NOW, receiver
-from tests.support.fake_gateway import FakeGateway
+from tests.support.fake_gateway import FakeContexts, FakeGateway
 from tests.tui.consoles import console
 
 HOSTILE = {
@@ -87,7 +92,35 @@ def hostile_gateway(text: str) -> FakeGateway:
     gateway.seen = EventsSeen(
         events=(event,), counts=(("terminated", 1),), history=text, revision=1
     )
+    gateway.looks_at_all.snapshot = hostile_look(text)
     return gateway
+
+
+def hostile_look(text: str) -> TriageSnapshot:
+    """A look at streams and consumers in which every text is this one."""
+    peer = Replica(name=text, is_current=False, lag=3)
+    stream = StreamState(
+        name=text, description=text, subjects=(text,), transform=text, metadata={text: text},
+        created=text, leader=text, cluster=text, replicas=(peer,), messages=3, last_seq=7,
+    )  # fmt: skip
+    consumer = ConsumerState(
+        stream=text, name=text, description=text, filters=(text,), metadata={text: text},
+        created=text, leader=text, cluster=text, replicas=(peer,), pinned_client=text,
+        kind="push", deliver_subject=text, lag_messages=2,
+        oldest=OldestMessage(sequence=7, subject=text, time=NOW),
+        given_up=(GivenUp(sequence=7, deliveries=3, time=text),), given_up_total=1,
+    )  # fmt: skip
+    verdicts = tuple(
+        Verdict(
+            rule="poison", severity="critical", sentence=text, evidence=((text, text),),
+            remedy=text, command=text, stream=text, consumer=name,
+        )
+        for name in ("", text)
+    )  # fmt: skip
+    return TriageSnapshot(
+        taken=NOW, streams=(stream,), consumers=(consumer,), verdicts=verdicts,
+        not_permitted=(text,), problem=text,
+    )  # fmt: skip
 
 
 def unsafe(text: str) -> list[str]:
@@ -129,6 +162,14 @@ PAGES = {
     "change": ["R", "right", "enter"],
     "drain": ["R", "D"],
     "lab": ["L", "3"],
+    "streams": ["M", "c"],
+    "stream": ["M", "enter", "down", "c"],
+    "purge": ["M", "enter", "P", *"all", "enter"],
+    "consumers": ["C", "c"],
+    "consumer": ["C", "enter", "end", "c"],
+    "plan": ["C", "enter", "D", "c"],
+    "contexts": ["K", "enter"],
+    "republish": ["u", "enter", "r", "enter"],
 }
 
 
@@ -136,7 +177,8 @@ PAGES = {
 async def test_no_text_acts_on_any_other_screen(text: str) -> None:
     gateway = hostile_gateway(text)
     gateway.refusal = GatewayError(text)
-    async with console(gateway, waits=False) as it:
+    contexts = FakeContexts([Context(name=text, description=text, address=text, problem=text)])
+    async with console(gateway, waits=False, contexts=contexts) as it:
         await it.shows("HOSTS 1")
         for name, keys in PAGES.items():
             await it.press(*keys)
@@ -146,6 +188,7 @@ async def test_no_text_acts_on_any_other_screen(text: str) -> None:
             while len(it.app.screen_stack) > 1:
                 await it.press("escape")
         assert it.app.is_running
+        assert unsafe(it.app.clipboard) == []
 
 
 @pytest.mark.parametrize("text", TOGETHER.values(), ids=TOGETHER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,9 +13,10 @@ from textual.containers import Horizontal
 from textual.reactive import var
 
 from natsconsole.domain.alert_ages import AlertAges, OpenAlert
-from natsconsole.domain.alerts import alerts
+from natsconsole.domain.alerts import alerts, of_stream
 from natsconsole.domain.lines import HostMarks
-from natsconsole.gateway.interface import Gateway
+from natsconsole.gateway.interface import Gateway, GatewayError
+from natsconsole.gateway.replay import Player
 from natsconsole.tui.commands import commands_of
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.drawing import Drawn
@@ -35,7 +37,9 @@ from natsconsole.tui.home.too_small import TooSmall
 from natsconsole.tui.home.top_line import TopLine
 from natsconsole.tui.key_bar import KeyBar
 from natsconsole.tui.keymap import bindings
+from natsconsole.tui.replay.bar import ReplayBar
 from natsconsole.tui.settings import Settings
+from natsconsole.tui.triage.feed import TriageFeed
 from natsconsole.tui.window_title import WindowTitle, title_of
 
 LINES_SECONDS = 0.2
@@ -77,8 +81,12 @@ class HomeScreen(PaneKeys):
         title: str,
         demo: DemoControls | None,
         clock: Callable[[], float],
+        triage: TriageFeed,
+        player: Player | None = None,
     ) -> None:
         super().__init__(gateway, demo, settings)
+        self._triage = triage
+        self._player = player
         self._interval = max(settings.interval, settings.pace.looks)
         self._title = title
         self._clock = clock
@@ -106,6 +114,8 @@ class HomeScreen(PaneKeys):
         yield ReceiverBar(id="receiver").data_bind(
             HomeScreen.home, HomeScreen.change, HomeScreen.restarts
         )
+        if self._player is not None:
+            yield ReplayBar(self._player)
         yield KeyBar(id="keys")
         yield Prompt()
         yield TooSmall()
@@ -150,8 +160,17 @@ class HomeScreen(PaneKeys):
 
     # Asking
 
+    def look(self) -> None:
+        """Take a look now."""
+        self._look()
+
     def _look(self) -> None:
         self.ask("look", self._feed.look)
+        self.ask("triage", self._look_at_all)
+
+    async def _look_at_all(self) -> None:
+        with contextlib.suppress(GatewayError):  # its own screens say why
+            await self._triage.look()
 
     def read_lines_soon(self) -> None:
         """Ask for the panes' new lines."""
@@ -221,7 +240,8 @@ class HomeScreen(PaneKeys):
         self.stale_seconds = age if is_old or self.link.state == "lost" else None
         if self._problem:
             home = replace(home, problem=self._problem)
-        found = alerts(home, self.link, self.now, self._known_receiver)
+        verdicts = of_stream(self._triage.latest.verdicts, self._gateway.stream)
+        found = alerts(home, self.link, self.now, self._known_receiver, verdicts)
         self.open_alerts, rings = self._alert_ages.note(found, self.now)
         self.alert_line.alerts = found
         self._show_alerts()

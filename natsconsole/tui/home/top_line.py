@@ -57,7 +57,7 @@ class TopLine(OneLine):
         link = self.link
         context = self._shown_context
         if context.name and shortening < 4:
-            line.put(context.name, _ink_of(context)).put(" · ", "faint")
+            line.put(context.name, ink_of_context(context)).put(" · ", "faint")
         parts = []
         if self._title and shortening < 4:
             parts.append(self._title)
@@ -100,7 +100,8 @@ class TopLine(OneLine):
         return line.space()
 
 
-def _ink_of(context: Context) -> Ink:
+def ink_of_context(context: Context) -> Ink:
+    """Return the ink of a context's name: its user's colour."""
     match context.settings.colour:
         case "red":
             return "context-red"

@@ -20,6 +20,7 @@ from textual.worker import Worker
 from natsconsole.domain.contexts import why_read_only
 from natsconsole.domain.snapshots import Link
 from natsconsole.gateway.interface import Contexts, Gateway, GatewayError
+from natsconsole.gateway.replay import Player
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.drawing import Drawn, Ink, Line, OneLine
 from natsconsole.tui.home.top_line import TopLine
@@ -29,6 +30,8 @@ from natsconsole.tui.page.help import PageHelp
 from natsconsole.tui.page.keys import PageKeys
 from natsconsole.tui.page.notice import NoticeLine
 from natsconsole.tui.receiver.starter import ReceiverStarter
+from natsconsole.tui.replay.bar import ReplayBar
+from natsconsole.tui.triage.feed import TriageFeed
 
 PAGE_CSS = Path(__file__).with_name("page.tcss")
 PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]*"
@@ -49,6 +52,10 @@ class Surroundings:
     """Seconds between two movements of clock and ages."""
     starter: ReceiverStarter | None = None
     lab: LabRunner | None = None
+    triage: TriageFeed
+    """The looks at all streams and consumers that the screens share."""
+    player: Player | None = None
+    """What moves the recording, where one is shown."""
     contexts: Contexts | None = None
     """Where another connection can be chosen."""
 
@@ -121,6 +128,8 @@ class Page(Screen[None]):
         ).data_bind(Page.link, Page.now)
         yield PageTitle(id="page-title")
         yield from self.compose_body()
+        if self.around.player is not None:
+            yield ReplayBar(self.around.player)
         yield NoticeLine(id="notice")
         typed = Input(id="page-input", compact=True, restrict=PRINTABLE, select_on_focus=False)
         typed.cursor_blink = False
@@ -191,6 +200,8 @@ class Page(Screen[None]):
 
     def refusal(self) -> str:
         """Return why nothing at all can be changed now, or nothing."""
+        if self.around.player is not None:
+            return "this is a recording: what was cannot be changed"
         if self.gateway.read_only:
             return why_read_only(self.gateway.context)
         if self.gateway.link.state != "live":

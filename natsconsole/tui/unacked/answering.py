@@ -9,7 +9,7 @@ from natsconsole.domain.messages import InFlightMessage
 from natsconsole.domain.receivers import Answer, MessageRequest, ReceiverStatus
 from natsconsole.tui.format import plural
 from natsconsole.tui.page.numbers import read_seconds
-from natsconsole.tui.page.screen import Page
+from natsconsole.tui.triage.changing import Changing
 
 SAFE: frozenset[Answer] = frozenset({"ack", "double-ack", "in-progress"})
 DONE: dict[Answer, str] = {
@@ -42,7 +42,7 @@ def refusal(message: InFlightMessage, answer: Answer) -> str:
     )
 
 
-class Answering(Page):
+class Answering(Changing):
     """A screen with a chosen message whose keys answer it."""
 
     def chosen_message(self) -> InFlightMessage | None:

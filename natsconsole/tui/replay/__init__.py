@@ -1,0 +1,1 @@
+"""Walking a recording: where it stands, and the keys that move it."""

@@ -1,0 +1,1 @@
+"""Streams and consumers of anybody: lists, one opened, what may be done with it."""
