@@ -121,7 +121,8 @@ class StreamReader:
 
         The moment is in seconds since the epoch; None where there is no such message.
         """
-        start = datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
+        # Seconds in a float are good to a microsecond: rounded up, they would miss the message.
+        start = datetime.fromtimestamp(moment - 1e-6, UTC).isoformat().replace("+00:00", "Z")
         body = {"start_time": start, "next_by_subj": subject}
         try:
             found = await _Answers(self._connection).ask(
