@@ -7,6 +7,7 @@ Each says what it is about to do before it is done: its target, its plan in plai
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,28 +30,28 @@ def moment_text(seconds: float) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class Action(ABC):
     """One change. Subclasses say what."""
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """What is done to what, in a few words."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def target(self) -> str:
         """The name that is typed where a mistake is an incident."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def plan(self) -> tuple[str, ...]:
         """What will happen, in sentences."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def command(self) -> str:
         """The ``nats`` command that does the same."""
-        raise NotImplementedError
 
     @property
     def is_destructive(self) -> bool:

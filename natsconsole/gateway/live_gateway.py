@@ -45,6 +45,7 @@ from natsconsole.gateway.jetstream import (
     JetStream,
     StreamInfo,
 )
+from natsconsole.gateway.link import link_of
 from natsconsole.gateway.log_stream import LAB_KEY, pattern_of
 from natsconsole.gateway.receivers import Receivers
 from natsconsole.gateway.recorder import RecordedTriage, Recorder
@@ -116,17 +117,7 @@ class LiveGateway:
     @property
     def link(self) -> Link:
         """The connection as it is now, without asking anybody."""
-        connection = self._connection
-        is_live = connection.state == "connected"
-        return Link(
-            state="live" if is_live else "lost" if connection.generation else "connecting",
-            address=connection.connected_address or connection.options.address,
-            server_name=connection.server_name,
-            server_version=connection.server_version,
-            rtt_seconds=self._rtt if is_live else None,
-            since=connection.since,
-            error="" if is_live else connection.last_error,
-        )
+        return link_of(self._connection, self._rtt)
 
     @property
     def read_only(self) -> bool:

@@ -24,6 +24,7 @@ from natsconsole.gateway.consumer_events import ConsumerEvents
 from natsconsole.gateway.denials import Denials
 from natsconsole.gateway.interface import GatewayError, LinkLostError
 from natsconsole.gateway.jetstream import API_PREFIX, ApiError, JetStream, JetStreamOffError
+from natsconsole.gateway.link import link_of
 from natsconsole.gateway.publishers import Publishers
 from natsconsole.gateway.stream_reader import StreamReader
 from shipper.connection import (
@@ -116,17 +117,7 @@ class LiveTriage:
     @property
     def link(self) -> Link:
         """The connection as it is now, without asking anybody."""
-        connection = self._connection
-        is_live = connection.state == "connected"
-        return Link(
-            state="live" if is_live else "lost" if connection.generation else "connecting",
-            address=connection.connected_address or connection.options.address,
-            server_name=connection.server_name,
-            server_version=connection.server_version,
-            rtt_seconds=self._rtt if is_live else None,
-            since=connection.since,
-            error="" if is_live else connection.last_error,
-        )
+        return link_of(self._connection, self._rtt)
 
     def prefer(self, consumers: Iterable[tuple[str, str]]) -> None:
         """Read these first, by stream and name."""

@@ -40,11 +40,11 @@ class PickRows(VirtualRows, Generic[Row]):
 
     def identity(self, row: Row) -> Hashable:
         """Return what a row is recognised by. Each list has its own."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def draw_one(self, row: Row, *, is_chosen: bool) -> Line:
         """Draw a row. Each list has its own way."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     @property
     def total(self) -> int:
