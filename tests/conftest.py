@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from shipper.connection import Connection, ConnectionOptions
 from tests.support.nats_server import NatsServer
@@ -19,6 +20,13 @@ _SCREEN = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME", "TEXT
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our options."""
     parser.addoption("--long", action="store_true", help="run what takes many minutes, too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw the same examples in each run, however slow the machine; --long draws new ones."""
+    settings.register_profile("same", derandomize=True, deadline=None)
+    settings.register_profile("new", max_examples=1000, deadline=None)
+    settings.load_profile("new" if config.getoption("--long") else "same")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

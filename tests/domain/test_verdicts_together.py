@@ -76,7 +76,7 @@ _FIGURES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_FIGURES, st.sampled_from(["old", "new"]), st.floats(0, 1e6))
 def test_any_figures_give_whole_verdicts(
     figures: dict[str, Any], discard: Discard, max_age: float

@@ -84,7 +84,7 @@ def power_off(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
     return files[0], files[1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(share=st.floats(0, 1), is_garbage=st.booleans())
 def test_c_power_loss_keeps_a_whole_earlier_state(
     power_off: tuple[bytes, bytes],

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -28,7 +29,8 @@ class LifeOfALog(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.directory = Path(tempfile.mkdtemp(prefix="life-of-a-log-"))
+        self.place = tempfile.TemporaryDirectory(prefix="life-of-a-log-")
+        self.directory = Path(self.place.name)
         self.path = self.directory / "app.log"
         self.written = b""
         self.stream: dict[str, bytes] = {}
@@ -48,7 +50,7 @@ class LifeOfALog(RuleBasedStateMachine):
         self.drain()
         assert self.log is not None
         self.log.close()
-        shutil.rmtree(self.directory)
+        self.place.cleanup()
         assert b"".join(self.stream.values()) == self.written
 
     # The program that writes.
@@ -222,5 +224,5 @@ class LifeOfALog(RuleBasedStateMachine):
         assert self.stream.setdefault(message_id, payload) == payload
 
 
-TestLifeOfALog = LifeOfALog.TestCase
-TestLifeOfALog.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLifeOfALog = pytest.mark.timeout(300)(LifeOfALog.TestCase)
+TestLifeOfALog.settings = settings(stateful_step_count=40)

@@ -308,7 +308,7 @@ def test_a_line_that_never_ends_is_shipped_in_pieces(log: Path) -> None:
     limit=st.integers(4, 24),
     max_line=st.integers(4, 24),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_cuts_join_to_the_content(content: bytes, limit: int, max_line: int) -> None:
     pieces = []
     rest = content
