@@ -31,7 +31,7 @@ def text_of(picture: str) -> str:
     )
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 15) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -23,7 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the same examples in each run, however slow the machine; --long draws new ones."""
+    """Draw the same examples in each run, however slow the machine; --long draws new ones.
+
+    Hundreds of processes are started: each would compile the programs again where their bytecode
+    is not kept.
+    """
+    if not hasattr(config, "workerinput"):
+        for program in ("natsconsole", "shipper"):
+            compileall.compile_dir(config.rootpath / program, quiet=1)
     settings.register_profile("same", derandomize=True, deadline=None)
     settings.register_profile("new", max_examples=1000, deadline=None)
     settings.load_profile("new" if config.getoption("--long") else "same")

@@ -55,8 +55,8 @@ async def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     chaos = Program("benchmarks.chaos", "--minutes", "1", env={"TMPDIR": str(tmp_path)})
     async with chaos:
         # watchdog and server, fleet, two shippers, two receivers
-        await until(lambda: len(processes_with(str(tmp_path))) >= 7, within=20)
-        code, _, errors = await chaos.terminate(within=25)
+        await until(lambda: len(processes_with(str(tmp_path))) >= 7, within=30)
+        code, _, errors = await chaos.terminate(within=30)
 
     assert code == 1
     assert "Traceback" not in errors
@@ -67,10 +67,10 @@ async def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path) -> None:
 async def test_a_killed_run_leaves_no_process_behind(tmp_path: Path) -> None:
     chaos = Program("benchmarks.chaos", "--minutes", "1", env={"TMPDIR": str(tmp_path)})
     async with chaos:
-        await until(lambda: len(processes_with(str(tmp_path))) >= 7, within=20)
+        await until(lambda: len(processes_with(str(tmp_path))) >= 7, within=30)
         await chaos.kill()
 
-        await until(lambda: processes_with(str(tmp_path)) == [], within=25)
+        await until(lambda: processes_with(str(tmp_path)) == [], within=30)
 
 
 @pytest.mark.parametrize(

@@ -30,14 +30,14 @@ def state_of(pid: int) -> str:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 async def test_ctrl_z_goes_to_the_shell_and_comes_back(server: NatsServer) -> None:
     async with Terminal("natsconsole", "-s", server.url) as terminal:
-        await terminal.until(lambda: terminal.shows("HOSTS 1", "two ERROR"), within=15)
+        await terminal.until(lambda: terminal.shows("HOSTS 1", "two ERROR"), within=30)
         terminal.press("\x1a")
-        await terminal.until(lambda: state_of(terminal.pid) == "T", within=5)
+        await terminal.until(lambda: state_of(terminal.pid) == "T", within=30)
         assert b"\x1b[?1049l" in terminal.raw[-400:]
         before = len(terminal.raw)
         os.kill(terminal.pid, signal.SIGCONT)
-        await terminal.until(lambda: b"\x1b[?1049h" in terminal.raw[before:], within=5)
-        await terminal.until(lambda: terminal.shows("HOSTS 1", "two ERROR"), within=5)
+        await terminal.until(lambda: b"\x1b[?1049h" in terminal.raw[before:], within=30)
+        await terminal.until(lambda: terminal.shows("HOSTS 1", "two ERROR"), within=30)
         terminal.press("q")
         assert await terminal.end() == 0
 
@@ -45,29 +45,29 @@ async def test_ctrl_z_goes_to_the_shell_and_comes_back(server: NatsServer) -> No
 @pytest.mark.parametrize("how", ["q", "hang-up"])
 async def test_a_stray_sigcont_keeps_nothing_from_ending(server: NatsServer, how: str) -> None:
     async with Terminal("natsconsole", "-s", server.url) as terminal:
-        await terminal.until(lambda: terminal.shows("HOSTS 1"), within=15)
+        await terminal.until(lambda: terminal.shows("HOSTS 1"), within=30)
         for _ in range(3):
             os.kill(terminal.pid, signal.SIGCONT)
         terminal.press("s")
-        await terminal.until(lambda: terminal.shows("by host"), within=5)
+        await terminal.until(lambda: terminal.shows("by host"), within=30)
         if how == "q":
             terminal.press("q")
         else:
             terminal.hang_up()
-        await terminal.end(within=10)
+        await terminal.end(within=30)
 
 
 async def test_settings_and_keys_come_from_the_file(server: NatsServer, tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('timestamps = "utc"\nmouse = false\n[keys]\nhosts.sort = "y"\n')
     async with Terminal("natsconsole", "-s", server.url, "--config", str(path)) as terminal:
-        await terminal.until(lambda: terminal.shows("Z two ERROR", "y sort"), within=15)
+        await terminal.until(lambda: terminal.shows("Z two ERROR", "y sort"), within=30)
         assert b"\x1b[?1000h" not in terminal.raw
         terminal.press("s")
         terminal.press("y")
-        await terminal.until(lambda: terminal.shows("by host"), within=5)
+        await terminal.until(lambda: terminal.shows("by host"), within=30)
         terminal.press("?")
-        await terminal.until(lambda: terminal.shows("y          Sort the hosts"), within=5)
+        await terminal.until(lambda: terminal.shows("y          Sort the hosts"), within=30)
         terminal.press("q")
         assert await terminal.end() == 0
 
@@ -82,13 +82,13 @@ async def test_where_no_log_stream_is_all_streams_come_first(
     await second.publish(3)
     async with Terminal("natsconsole", "-s", nats_server.url) as terminal:
         await terminal.until(
-            lambda: terminal.shows("STREAMS  2", first.stream, second.stream), within=15
+            lambda: terminal.shows("STREAMS  2", first.stream, second.stream), within=30
         )
         terminal.press("C")
-        await terminal.until(lambda: terminal.shows("CONSUMERS  1", "billing"), within=10)
+        await terminal.until(lambda: terminal.shows("CONSUMERS  1", "billing"), within=30)
         terminal.press("h")
-        await terminal.until(lambda: terminal.shows("which part of the subject"), within=5)
+        await terminal.until(lambda: terminal.shows("which part of the subject"), within=30)
         terminal.press("\r")
-        await terminal.until(lambda: terminal.shows("HOSTS 1"), within=10)
+        await terminal.until(lambda: terminal.shows("HOSTS 1"), within=30)
         terminal.press("q")
         assert await terminal.end() == 0

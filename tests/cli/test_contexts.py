@@ -202,7 +202,7 @@ async def test_a_production_context_is_named_as_such(
     async with Terminal("natsconsole") as terminal:
         await terminal.until(
             lambda: terminal.shows(" natsconsole  prod · ", "PRODUCTION  READ-ONLY", "HOSTS 1"),
-            within=15,
+            within=30,
         )
         assert b"natsconsole prod PRODUCTION\x07" in terminal.raw
         terminal.press("q")

@@ -39,44 +39,44 @@ def flowing(terminal: Terminal) -> Callable[[], bool]:
 
 
 async def test_every_key_does_what_it_says(terminal: Terminal, directory: Path) -> None:
-    await terminal.until(flowing(terminal), within=20, why="hosts and lines are shown")
+    await terminal.until(flowing(terminal), within=30, why="hosts and lines are shown")
     assert "policy [explicit]" in terminal.text
 
     terminal.press("a")
-    await terminal.until(lambda: terminal.shows("policy [all]"), within=10)
+    await terminal.until(lambda: terminal.shows("policy [all]"), within=30)
     terminal.press("r")
-    await terminal.until(lambda: terminal.shows("answer [nak]"), within=10)
+    await terminal.until(lambda: terminal.shows("answer [nak]"), within=30)
     terminal.press("r")
-    await terminal.until(lambda: terminal.shows("answer [withhold]"), within=10)
+    await terminal.until(lambda: terminal.shows("answer [withhold]"), within=30)
     await terminal.until(
-        lambda: number_behind(terminal, "unacked") > 100, within=20, why="unacked climbs"
+        lambda: number_behind(terminal, "unacked") > 100, within=30, why="unacked climbs"
     )
     await terminal.until(
         lambda: number_behind(terminal, "redelivered") > 0, within=30, why="ack wait passes"
     )
     terminal.press("r")
-    await terminal.until(lambda: terminal.shows("answer [ack]"), within=10)
+    await terminal.until(lambda: terminal.shows("answer [ack]"), within=30)
     await terminal.until(
         lambda: (
             number_behind(terminal, "unacked") < 50 and number_behind(terminal, "redelivered") == 0
         ),
-        within=15,
+        within=30,
         why="both fall",
     )
 
     terminal.press("d")
-    await terminal.until(lambda: terminal.shows("◐ held", "disk full"), within=15)
+    await terminal.until(lambda: terminal.shows("◐ held", "disk full"), within=30)
     terminal.press("d")
-    await terminal.until(lambda: not terminal.shows("◐"), within=15, why="it goes on by itself")
+    await terminal.until(lambda: not terminal.shows("◐"), within=30, why="it goes on by itself")
 
     (before,) = processes_with(str(directory), "receive")
     terminal.press("x")
     await terminal.until(
         lambda: processes_with(str(directory), "receive") not in ([], [before]),
-        within=15,
+        within=30,
         why="the receiver is started again",
     )
-    await terminal.until(lambda: terminal.shows("● receiver-1 running"), within=15)
+    await terminal.until(lambda: terminal.shows("● receiver-1 running"), within=30)
     assert terminal.shows("lost 0", "doubled 0")
 
     terminal.press("q")
@@ -87,7 +87,7 @@ async def test_every_key_does_what_it_says(terminal: Terminal, directory: Path) 
 
 @pytest.mark.parametrize("how", ["hang-up", "SIGTERM"])
 async def test_nothing_is_left_behind(terminal: Terminal, directory: Path, how: str) -> None:
-    await terminal.until(flowing(terminal), within=20)
+    await terminal.until(flowing(terminal), within=30)
     assert processes_with(str(directory))
     if how == "hang-up":
         terminal.hang_up()
@@ -95,4 +95,4 @@ async def test_nothing_is_left_behind(terminal: Terminal, directory: Path, how: 
         os.kill(terminal.pid, signal.SIGTERM)
     await terminal.end()
 
-    await terminal.until(lambda: processes_with(str(directory)) == [], within=5)
+    await terminal.until(lambda: processes_with(str(directory)) == [], within=30)

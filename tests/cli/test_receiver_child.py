@@ -37,7 +37,7 @@ async def test_a_receiver_ends_with_the_console_or_stays(
             await gateway.look()
             return [one.name for one in await gateway.receivers()] == ["receiver-7"]
 
-        await until(runs, within=10)
+        await until(runs, within=30)
         await started.close()
         left = processes_with(str(tmp_path / "out"), "receive")
         assert bool(left) == stays

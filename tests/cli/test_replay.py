@@ -38,17 +38,17 @@ async def test_what_was_recorded_is_shown_again(
     await shop.publish(3)
     path = tmp_path / "night"
     async with Terminal("natsconsole", "-s", nats_server.url, "--record", str(path)) as terminal:
-        await terminal.until(lambda: terminal.shows("● recording"), within=15)
+        await terminal.until(lambda: terminal.shows("● recording"), within=30)
         terminal.press("C")
-        await terminal.until(lambda: terminal.shows("CONSUMERS", "billing"), within=10)
-        await terminal.until(lambda: path.stat().st_size > 2_000, within=10)
+        await terminal.until(lambda: terminal.shows("CONSUMERS", "billing"), within=30)
+        await terminal.until(lambda: path.stat().st_size > 2_000, within=30)
         terminal.press("q")
         assert await terminal.end() == 0
     async with Terminal("natsconsole", "replay", str(path)) as terminal:
-        await terminal.until(lambda: terminal.shows("replay of night", "STOPPED"), within=15)
+        await terminal.until(lambda: terminal.shows("replay of night", "STOPPED"), within=30)
         terminal.press("C")
         terminal.press("}")
-        await terminal.until(lambda: terminal.shows("CONSUMERS", "billing", "READ-ONLY"), within=10)
+        await terminal.until(lambda: terminal.shows("CONSUMERS", "billing", "READ-ONLY"), within=30)
         terminal.press("q")
         assert await terminal.end() == 0
     async with Terminal("natsconsole", "-s", nats_server.url, "--record", str(path)) as terminal:

@@ -25,7 +25,7 @@ async def test_a_demo_leaves_nothing_behind_when_the_line_is_cut(tmp_path: Path)
         await terminal.shows("HOSTS 12", "● receiver-1", within=30)
         assert len(processes_with(str(directory))) > 3
         terminal.cut()
-        await until(lambda: not processes_with(str(directory)), within=15)
+        await until(lambda: not processes_with(str(directory)), within=30)
 
 
 async def start_receiver(terminal: SshTerminal, directory: Path, answer: str) -> None:
@@ -38,7 +38,7 @@ async def start_receiver(terminal: SshTerminal, directory: Path, answer: str) ->
     terminal.press("\r")
     await terminal.shows("when this console ends")
     terminal.press(f"{answer}\r")
-    await until(lambda: bool(processes_with("receive", str(directory))), within=15)
+    await until(lambda: bool(processes_with("receive", str(directory))), within=30)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def out(tmp_path: Path) -> AsyncIterator[Path]:
     yield directory
     for left in processes_with("receive", str(directory)):
         os.kill(left, signal.SIGTERM)
-    await until(lambda: not processes_with("receive", str(directory)), within=15)
+    await until(lambda: not processes_with("receive", str(directory)), within=30)
 
 
 @pytest.mark.parametrize("answer", ["ends", "stays"])
@@ -61,14 +61,14 @@ async def test_a_receiver_ends_or_stays_as_was_asked_when_the_line_is_cut(
         await terminal.shows("HOSTS 1")
         (console,) = processes_with("natsconsole", nats_server.url)
         await start_receiver(terminal, out, answer)
-        await until(lambda: any(out.glob("web1/*")), within=15)
+        await until(lambda: any(out.glob("web1/*")), within=30)
         terminal.cut()
-        await until(lambda: console not in processes_with(nats_server.url), within=15)
+        await until(lambda: console not in processes_with(nats_server.url), within=30)
     if answer == "ends":
-        await until(lambda: not processes_with("receive", str(out)), within=15)
+        await until(lambda: not processes_with("receive", str(out)), within=30)
     else:
         await Source(connection, "web2").publish(b"two\n")
-        await until(lambda: any(out.glob("web2/*")), within=15)
+        await until(lambda: any(out.glob("web2/*")), within=30)
         assert processes_with("receive", str(out))
 
 

@@ -152,7 +152,7 @@ async def test_marks_of_deleted_keys_go_too(bucket: KeyValue, connection: Connec
     async def is_empty() -> bool:
         return (await JetStream(connection).stream_info(bucket.stream)).state.messages == 0
 
-    await until(is_empty, within=10)
+    await until(is_empty, within=30)
 
 
 async def test_entries_match_a_pattern(bucket: KeyValue) -> None:

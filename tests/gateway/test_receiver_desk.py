@@ -124,8 +124,8 @@ async def test_several_receivers_are_all_heard(
     tmp_path: Path,
 ) -> None:
     async with served(nats_server, connection, tmp_path / "out", name="receiver-2") as second:
-        await until(lambda: second.status("").state == "running", within=10)
-        await until(lambda: receiver.status("").state == "running", within=10)
+        await until(lambda: second.status("").state == "running", within=30)
+        await until(lambda: receiver.status("").state == "running", within=30)
 
         async def both() -> bool:
             return len(await gateway.receivers()) == 2

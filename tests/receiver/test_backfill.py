@@ -40,7 +40,7 @@ async def until_written(out: Path, *sources: Source) -> None:
     for source in sources:
         await until(
             partial(is_written, out, source),
-            within=10,
+            within=30,
             why=f"{source.name} of {source.host} is written, once and in order",
         )
 
@@ -99,7 +99,7 @@ async def test_a_replica_that_is_behind(
         heal()
         await source.publish_lines(5)
         await until_written(config.directory, source)
-        await until(lambda: parked_hosts(receiver) == 0, within=10)
+        await until(lambda: parked_hosts(receiver) == 0, within=30)
         await source.publish_lines(5)
         await until_written(config.directory, source)
         see_account(receiver)
@@ -145,7 +145,7 @@ async def test_healed_and_broken_again(
             path.mkdir()
             await source.publish_lines(5)
             path.rmdir()
-        await until(lambda: parked_hosts(receiver) == 0, within=10)
+        await until(lambda: parked_hosts(receiver) == 0, within=30)
         await source.publish_lines(5)
 
         def all_is_there() -> bool:
@@ -153,7 +153,7 @@ async def test_healed_and_broken_again(
             last = path.read_bytes() if path.is_file() else b""
             return b"".join([*pieces, last]) == source.content
 
-        await until(all_is_there, within=10)
+        await until(all_is_there, within=30)
         see_account(receiver)
 
 
@@ -234,7 +234,7 @@ async def test_a_partition_stays_while_a_host_of_it_is_parked(
             await until_written(config.directory, source)
             await until(
                 lambda: any(one.state == "running" for one in second.status("").partitions),
-                within=10,
+                within=30,
             )
             see_account(first)
             see_account(second)
@@ -273,6 +273,6 @@ async def test_legacy_subjects(
         await until(lambda: parked_hosts(receiver) == 1)
         shutil.rmtree(path)
         expected = b"".join(b"line %d\n" % number for number in range(20))
-        await until(lambda: path.is_file() and path.read_bytes() == expected, within=10)
+        await until(lambda: path.is_file() and path.read_bytes() == expected, within=30)
         await until(lambda: parked_hosts(receiver) == 0)
         assert (out / "web2" / "web2.log").read_bytes() == expected

@@ -74,7 +74,7 @@ class Bench:
             for one in self.sources
         )
 
-    async def until_identical(self, *, within: float = 10) -> None:
+    async def until_identical(self, *, within: float = 30) -> None:
         await until(self.is_identical, within=within, why="all is written, once and in order")
         status = self.receiver.status("")
         counted = (status.lost, status.doubled, status.out_of_order, status.quarantined)
@@ -211,7 +211,7 @@ async def test_another_client_steals_the_pin(bench: Bench) -> None:
     try:
         await until(lambda: thief.done() or bench.count("MSG.NEXT") > 20)
         await bench.publish(20)
-        await bench.until_identical(within=20)
+        await bench.until_identical(within=30)
     finally:
         ended.set()
         await asyncio.gather(thief, return_exceptions=True)

@@ -53,7 +53,7 @@ async def until_written(out: Path, *sources: Source) -> None:
     for source in sources:
         await until(
             lambda one=source: written(out, one) == one.content,  # type: ignore[misc]
-            within=15,
+            within=30,
             why=f"{source.host} is written",
         )
 
@@ -63,7 +63,7 @@ async def until_held(receiver: Receiver, *, seconds: float = 0.0) -> ReceiverSta
         since = receiver.status("").held_since
         return since is not None and time.time() - since > seconds
 
-    await until(is_held, within=15)
+    await until(is_held, within=30)
     return receiver.status("")
 
 
@@ -278,14 +278,14 @@ async def test_sigterm_while_holding_and_a_start_on_the_full_disk(
         await until_written(out, source)
         disk.fill(0)
         await publish_large(source, 10)
-        await until(is_held, within=15)
+        await until(is_held, within=30)
         began = time.monotonic()
         code, _, errors = await first.terminate(within=5)
         assert time.monotonic() - began < 5
         assert (code, "Traceback" in errors) == (0, False), errors
     disk.fill(0)  # what it gave back when it ended, too
     async with receive(nats_server, out) as second:
-        await until(is_held, within=15, why="held from the start")
+        await until(is_held, within=30, why="held from the start")
         disk.free()
         await until_written(out, source)
         code, _, errors = await second.terminate(within=5)
@@ -301,14 +301,14 @@ async def test_the_very_first_start_on_a_full_disk(
     await source.publish_lines(5)
     disk.fill(0)
     async with receive(nats_server, out, "--exit-when-idle", "0.5s") as program:
-        code, _, errors = await program.finish(within=15)
+        code, _, errors = await program.finish(within=30)
 
     assert code == 2
     assert "no space left" in errors.lower() or "is full" in errors, errors
     assert "Traceback" not in errors
     disk.free()
     async with receive(nats_server, out, "--exit-when-idle", "0.5s") as program:
-        code, _, errors = await program.finish(within=15)
+        code, _, errors = await program.finish(within=30)
     assert code == 0, errors
     assert written(out, source) == source.content
 
@@ -328,7 +328,7 @@ async def test_the_reserves_of_two_receivers_take_less_than_5_percent(
                 await source.publish_lines(1)
             return all(Reserve(path).is_whole for path in reserves)
 
-        await until(are_whole, within=15, why="each has a partition")
+        await until(are_whole, within=30, why="each has a partition")
         assert 0 < sum(path.stat().st_size for path in reserves) <= SIZE * 0.05
 
 

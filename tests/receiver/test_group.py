@@ -44,7 +44,7 @@ def is_running(receiver: Receiver) -> bool:
     return receiver.status("").state == "running"
 
 
-async def until_identical(sources: list[Source], out: Path, *, within: float = 20) -> None:
+async def until_identical(sources: list[Source], out: Path, *, within: float = 30) -> None:
     for source in sources:
         await until(
             partial(is_identical, source, out),
@@ -94,18 +94,18 @@ async def test_one_then_four_then_one_under_load(
                 receiver = await others.enter_async_context(running(nats_server, config))
                 await until(
                     partial(is_running, receiver),
-                    within=10,
+                    within=30,
                     why=f"receiver {number} has a share",
                 )
             members = tuple(f"receiver-{number}" for number in (1, 2, 3, 4))
             await until(lambda: first.status("").members == members)
             await until(
                 lambda: sum(one.state == "running" for one in first.status("").partitions) <= 2,
-                within=10,
+                within=30,
             )
         await until(
             lambda: all(one.state == "running" for one in first.status("").partitions),
-            within=10,
+            within=30,
             why="the first has all again",
         )
         status = first.status("")
@@ -122,18 +122,18 @@ async def test_a_killed_receivers_partitions_are_taken_over(
     here, there = tmp_path / "here", tmp_path / "there"
     dead = await receive(nats_server, there, "receiver-2").start()
     async with running(nats_server, receiver_config(here)) as receiver:
-        await until(lambda: receiver.status("").members == ("receiver-1", "receiver-2"), within=10)
+        await until(lambda: receiver.status("").members == ("receiver-1", "receiver-2"), within=30)
         async with publishing(sources):
-            await until(lambda: there.exists() and any(there.glob("web*/*")), within=10)
+            await until(lambda: there.exists() and any(there.glob("web*/*")), within=30)
             await until(
                 lambda: sum(one.state == "running" for one in receiver.status("").partitions) == 3,
-                within=10,
+                within=30,
             )
             await dead.kill()
             before = asyncio.get_running_loop().time()
             await until(
                 lambda: all(one.state == "running" for one in receiver.status("").partitions),
-                within=10,
+                within=30,
                 why="the dead receiver's partitions are taken over",
             )
             took = asyncio.get_running_loop().time() - before
@@ -145,7 +145,7 @@ async def test_a_killed_receivers_partitions_are_taken_over(
                 for source in sources
             )
 
-        await until(all_is_there, within=20, why="nothing is lost")
+        await until(all_is_there, within=30, why="nothing is lost")
         status = receiver.status("")
         twice = sum(
             len(content(source, here, there).splitlines()) - len(source.content.splitlines())
@@ -162,20 +162,20 @@ async def test_hand_over_to_another_machine_doubles_nothing(
     sources = [Source(connection, f"web{number}") for number in range(12)]
     here, there = tmp_path / "here", tmp_path / "there"
     async with publishing(sources), running(nats_server, receiver_config(here)) as first:
-        await until(lambda: first.status("").written_lines > 100, within=10)
+        await until(lambda: first.status("").written_lines > 100, within=30)
         leaving = receiver_config(there, name="receiver-2")
         async with running(nats_server, leaving) as second:
-            await until(lambda: second.status("").written_lines > 100, within=10)
+            await until(lambda: second.status("").written_lines > 100, within=30)
         await until(
             lambda: all(one.state == "running" for one in first.status("").partitions),
-            within=10,
+            within=30,
         )
         assert first.status("").doubled == 0
     async with running(nats_server, receiver_config(here)):
         for source in sources:
             await until(
                 partial(is_as_long, source, here, there),
-                within=20,
+                within=30,
                 why=f"{source.host} is complete",
             )
     for source in sources:
@@ -191,7 +191,7 @@ async def until_acknowledged(jetstream: JetStream) -> None:
             for found in await jetstream.consumers("LOGS")
         )
 
-    await until(all_acknowledged, within=10)
+    await until(all_acknowledged, within=30)
 
 
 async def test_a_frozen_receiver_on_another_machine_writes_nothing_after_it(
@@ -204,7 +204,7 @@ async def test_a_frozen_receiver_on_another_machine_writes_nothing_after_it(
     async with receive(nats_server, there, "frozen") as frozen:
         for source in sources:
             await source.publish_lines(50)
-        await until(lambda: all(content(one, there) == one.content for one in sources), within=10)
+        await until(lambda: all(content(one, there) == one.content for one in sources), within=30)
         await until_acknowledged(jetstream)
         os.kill(frozen.process.pid, signal.SIGSTOP)
         for source in sources:
@@ -212,11 +212,11 @@ async def test_a_frozen_receiver_on_another_machine_writes_nothing_after_it(
         async with running(nats_server, receiver_config(here)) as receiver:
             await until(
                 lambda: all(content(one, there, here) == one.content for one in sources),
-                within=15,
+                within=30,
                 why="the frozen receiver's partitions are taken over",
             )
             os.kill(frozen.process.pid, signal.SIGCONT)
-            await until(lambda: receiver.status("").members == ("frozen", "receiver-1"), within=10)
+            await until(lambda: receiver.status("").members == ("frozen", "receiver-1"), within=30)
             for source in sources:
                 await source.publish_lines(50)
             await until(
@@ -224,7 +224,7 @@ async def test_a_frozen_receiver_on_another_machine_writes_nothing_after_it(
                     sum(len(content(one, there, here)) for one in sources)
                     == sum(len(one.content) for one in sources)
                 ),
-                within=15,
+                within=30,
             )
         for source in sources:
             lines = content(source, there, here).splitlines()
@@ -239,13 +239,13 @@ async def test_a_frozen_receiver_on_the_same_directory_keeps_its_fence(
     out = tmp_path / "out"
     async with receive(nats_server, out, "frozen") as frozen:
         await source.publish_lines(50)
-        await until(lambda: content(source, out) == source.content, within=10)
+        await until(lambda: content(source, out) == source.content, within=30)
         await until_acknowledged(jetstream)
         os.kill(frozen.process.pid, signal.SIGSTOP)
         await source.publish_lines(50)
         before = content(source, out)
         async with running(nats_server, receiver_config(out)) as receiver:
-            await until(lambda: receiver.status("").members == ("receiver-1",), within=10)
+            await until(lambda: receiver.status("").members == ("receiver-1",), within=30)
             await until(lambda: "on this machine" in receiver.status("").reason)
             assert content(source, out) == before
             os.kill(frozen.process.pid, signal.SIGCONT)
@@ -280,7 +280,7 @@ async def test_the_policy_is_the_groups(
         running(nats_server, receiver_config(out)) as first,
         running(nats_server, receiver_config(out, name="receiver-2")) as second,
     ):
-        await until(lambda: second.status("").state == "running", within=10)
+        await until(lambda: second.status("").state == "running", within=30)
         await first.set_policy("all")
         await until(lambda: second.status("").ack_policy == "all")
         await until(

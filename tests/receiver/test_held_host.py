@@ -30,7 +30,7 @@ def written(out: Path, source: Source) -> bytes:
 
 async def until_written(out: Path, *sources: Source) -> None:
     for source in sources:
-        await until(partial(is_written, out, source), within=20, why=f"{source.host} is written")
+        await until(partial(is_written, out, source), within=30, why=f"{source.host} is written")
 
 
 def is_written(out: Path, source: Source) -> bool:

@@ -127,7 +127,7 @@ async def test_what_ran_out_of_deliveries_is_lost_with_its_range_until_it_is_fet
         await found.until_settled(3)
         found.choose("nak")
         await source.publish_lines(2)
-        await until(lambda: len(found.advised("max_deliver")) == 2, within=8)
+        await until(lambda: len(found.advised("max_deliver")) == 2, within=30)
         found.choose("nak", hosts="nobody")
         await source.publish_lines(2)
         await found.until_settled(7)
@@ -148,7 +148,7 @@ async def test_lines_behind_what_ran_out_of_deliveries_show_what_is_lost(
         await source.publish_lines(9)  # 2, 5 and 7 are refused
         await until(
             lambda: [one["stream_seq"] for one in found.advised("max_deliver")] == [2, 5, 7],
-            within=8,
+            within=30,
         )
         await found.until_lines(6)
         if policy == "explicit":

@@ -88,7 +88,7 @@ async def test_modes_whatever_the_umask(
     async with receive(
         nats_server, out, "--exit-when-idle", "0.3s", first=f"umask {umask}"
     ) as program:
-        code, _, errors = await program.finish(within=20)
+        code, _, errors = await program.finish(within=30)
     assert code == 0, errors
     modes = {
         str(path.relative_to(out)): path.stat().st_mode & 0o777 for path in [out, *out.rglob("*")]
@@ -110,13 +110,13 @@ async def test_a_directory_that_everybody_can_write_to_is_warned_about(
     out.chmod(0o777)
     flags = ("--exit-when-idle", "0.1s")
     async with receive(nats_server, out, *flags, first="true") as program:
-        code, _, errors = await program.finish(within=20)
+        code, _, errors = await program.finish(within=30)
     assert code == 0
     assert f"{out} is writable by everybody" in errors
     assert out.stat().st_mode & 0o777 == 0o777, "it is not ours to change"
     out.chmod(0o775)
     async with receive(nats_server, out, *flags, first="true") as program:
-        _, _, errors = await program.finish(within=20)
+        _, _, errors = await program.finish(within=30)
     assert "writable by everybody" not in errors
 
 
@@ -156,7 +156,7 @@ async def test_harmful_names_stay_below_the_directory(
     config = receiver_config(out)
     for _ in range(2):
         async with running(nats_server, config) as receiver:
-            await until(lambda: receiver.status("").written_lines == len(expected), within=10)
+            await until(lambda: receiver.status("").written_lines == len(expected), within=30)
 
     found = {
         str(path.relative_to(out)): path.read_bytes()

@@ -191,7 +191,7 @@ async def test_one_then_four_then_one(group: Group) -> None:
     for name in ("r2", "r3"):
         await group.members[name].leave()
     await group.members["r4"].kill()
-    await until(lambda: group.shares("r1") == [10], within=10)
+    await until(lambda: group.shares("r1") == [10], within=30)
     assert group.members["r1"].membership.members == ("r1",)
     assert group.members["r1"].changes >= 4
 
@@ -212,7 +212,7 @@ async def test_a_killed_member_is_replaced_once_its_entry_has_expired(
     await until(has_renewed)
     killed = time.monotonic()
     await group.members["r2"].kill()
-    await until(lambda: group.shares("r1") == [10], within=10)
+    await until(lambda: group.shares("r1") == [10], within=30)
     assert TTL * 0.5 < time.monotonic() - killed < TTL + 1.5
 
 
@@ -329,7 +329,7 @@ async def test_a_frozen_process_knows_at_its_first_look_that_it_lost_everything(
         await until(lambda: is_stopped(program.process.pid))
         group.partitions = range(1)
         heir = await group.add("heir")
-        await until(lambda: heir.held == {0}, within=10)
+        await until(lambda: heir.held == {0}, within=30)
 
         program.process.send_signal(signal.SIGCONT)
         after = await said()
@@ -457,7 +457,7 @@ async def test_a_re_created_bucket_never_gives_a_partition_to_two(
     await until(
         lambda: any("re-created" in group.members[name].membership.problem for name in names)
     )
-    await until(lambda: group.shares(*names) == [3, 3, 4], within=10)
+    await until(lambda: group.shares(*names) == [3, 3, 4], within=30)
     assert not lives & {group.members[name].membership.instance for name in names}
     group.assert_never_two()
 
@@ -605,7 +605,7 @@ async def test_an_entry_that_nobody_renews_gets_no_share_for_ever(
     await bucket.put(f"member.archive.{'0' * 16}", json.dumps(ghost).encode())
     member = await group.add("r1")
     await until(lambda: member.membership.members == ("ghost", "r1"))
-    await until(lambda: group.shares("r1") == [10], within=10)
+    await until(lambda: group.shares("r1") == [10], within=30)
     assert "nobody renews it" in member.membership.problem
 
 
@@ -677,7 +677,7 @@ async def test_run_waits_for_a_server_that_is_not_there_yet(
     try:
         await until(lambda: "not connected" in membership.problem)
         await nats_server.start()
-        await until(lambda: membership.wanted == {0, 1}, within=10)
+        await until(lambda: membership.wanted == {0, 1}, within=30)
         assert membership.problem == ""
     finally:
         await membership.leave()

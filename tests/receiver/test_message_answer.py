@@ -208,7 +208,7 @@ async def test_a_message_of_a_held_log_is_kept_or_given_up(
     async with lab(nats_server, connection, out) as found:
         source = Source(connection, "web1")
         await source.publish_lines(3)
-        await until(lambda: found.host("web1").held and found.unacked() == [1, 2, 3])
+        await until(lambda: found.held() == ["web1"] and found.unacked() == [1, 2, 3])
         for answer in ("ack", "nak", "withhold"):
             with pytest.raises(RefusedError, match="message 2 is held: is a directory"):
                 await give(found, 2, answer)

@@ -297,7 +297,7 @@ async def test_of_a_real_receiver_through_a_lost_server(
             lambda: receiver.status(""), is_connected=lambda: connection.state == "connected"
         )
         await source.publish_lines(30)
-        await until(lambda: receiver.status("").written_lines == 30, within=10)
+        await until(lambda: receiver.status("").written_lines == 30, within=30)
         found = samples((await get(server, "/metrics")).body)
         ready = await get(server, "/readyz")
         await nats_server.stop()

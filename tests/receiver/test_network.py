@@ -92,7 +92,7 @@ async def test_every_fault_of_the_network(
     bench = Bench(tmp_path / "out", connection)
     async with behind(links["logs"], links["control"], tmp_path / "out") as receiver:
         await bench.publish()
-        await bench.until_identical(within=10)
+        await bench.until_identical(within=30)
         for fault, seconds in faults:
             for link in failing:
                 fault(link)
@@ -118,14 +118,14 @@ async def test_server_stopped_killed_and_frozen(
             await nats_server.start()
             await connection.wait_connected(5)
             await bench.publish()
-            await bench.until_identical(within=6)
+            await bench.until_identical(within=30)
 
         os.kill(nats_server.pid, signal.SIGSTOP)
         await asyncio.sleep(TTL + 1.0)
         os.kill(nats_server.pid, signal.SIGCONT)
         await connection.wait_connected(5)
         await bench.publish()
-        await bench.until_identical(within=6)
+        await bench.until_identical(within=30)
         bench.see_account(receiver)
 
 
@@ -147,6 +147,6 @@ async def test_lame_duck_mode(tmp_path: Path) -> None:
             await server.start()
             await connection.wait_connected(5)
             await bench.publish()
-            await bench.until_identical(within=6)
+            await bench.until_identical(within=30)
             bench.see_account(receiver)
     await server.stop()

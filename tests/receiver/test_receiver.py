@@ -25,13 +25,13 @@ def written(directory: Path, source: Source) -> bytes:
 async def until_written(directory: Path, source: Source) -> None:
     await until(
         lambda: written(directory, source) == source.content,
-        within=10,
+        within=30,
         why=f"{source.host} is written",
     )
 
 
 async def until_committed(receiver: Receiver, lines: int) -> None:
-    await until(lambda: receiver.status("").written_lines == lines, within=10)
+    await until(lambda: receiver.status("").written_lines == lines, within=30)
 
 
 async def outstanding(jetstream: JetStream) -> int:

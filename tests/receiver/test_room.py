@@ -40,7 +40,7 @@ def is_written(out: Path, source: Source) -> bool:
 
 async def until_written(out: Path, *sources: Source) -> None:
     for source in sources:
-        await until(partial(is_written, out, source), within=10, why=f"{source.host} is written")
+        await until(partial(is_written, out, source), within=30, why=f"{source.host} is written")
 
 
 async def publish(source: Source, connection: Connection, *, tries: int = 100) -> bool:
@@ -200,7 +200,7 @@ async def test_lines_of_a_parked_host_are_not_purged(
     ):
         for _ in range(20):
             assert await publish(parked, connection)
-        await until(lambda: receiver.status("").parked_hosts == 1, within=10)
+        await until(lambda: receiver.status("").parked_hosts == 1, within=30)
         await fill(connection, well)
         await asyncio.sleep(0.3)
         assert await first_sequence(jetstream) == 1

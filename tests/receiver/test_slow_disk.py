@@ -74,7 +74,7 @@ async def test_a_sync_longer_than_ack_wait_and_lease(
             answers.append(time.monotonic() - asked)
             members.add(msgspec.json.decode(reply.data, type=ReceiverStatus).members)
             await asyncio.sleep(0.05)
-        await until(is_written, within=10)
+        await until(is_written, within=30)
         status = receiver.status("")
         receiver.drain()
         await task

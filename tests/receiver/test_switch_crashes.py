@@ -33,7 +33,7 @@ def content(source: Source, *outs: Path) -> bytes:
 async def until_written(source: Source, *outs: Path) -> None:
     await until(
         lambda: content(source, *outs) == source.content,
-        within=10,
+        within=30,
         why="all is written, once and in order",
     )
 
@@ -135,13 +135,13 @@ async def test_two_receivers_switch_under_load(
         running(nats_server, receiver_config(here)) as first,
         running(nats_server, receiver_config(there, name="receiver-2")) as second,
     ):
-        await until(lambda: second.status("").state == "running", within=10)
+        await until(lambda: second.status("").state == "running", within=30)
         publishing = asyncio.create_task(publish())
         for number, policy in enumerate(policies):
             await (first, second)[number % 2].set_policy(policy)
             await until(
                 partial(_all_have, jetstream, policy),
-                within=10,
+                within=30,
                 why=f"all have {policy}",
             )
         ended.set()
@@ -149,7 +149,7 @@ async def test_two_receivers_switch_under_load(
         for source in sources:
             await until(
                 partial(_is_complete, source, outs),
-                within=10,
+                within=30,
                 why=f"{source.host} is complete, nothing twice",
             )
         for receiver in (first, second):

@@ -68,7 +68,7 @@ async def test_acks_wait_for_the_sync(
     async with running(nats_server, config) as receiver:
         try:
             await source.publish_lines(20)
-            await until(slow.waiting.is_set, within=10)
+            await until(slow.waiting.is_set, within=30)
             await until(lambda: receiver.status("").unacked == 20)
             # The server's own figure, after everything we might have sent has reached it.
             await receiver._around.connection.rtt()
@@ -79,7 +79,7 @@ async def test_acks_wait_for_the_sync(
         async def settled() -> bool:
             return await outstanding(jetstream) == 0
 
-        await until(settled, within=10)
+        await until(settled, within=30)
     assert (tmp_path / "out/web1/app.log").read_bytes() == source.content
 
 
@@ -104,7 +104,7 @@ async def test_between_two_syncs_of_an_interval_lines_wait_unacked(
     monkeypatch.setattr(Archive, "sync", noting)
     async with running(nats_server, receiver_config(out, fsync="interval")) as receiver:
         await source.publish_lines(1)
-        await until(lambda: receiver.status("").written_lines == 1, within=10)
+        await until(lambda: receiver.status("").written_lines == 1, within=30)
         await source.publish_lines(10)
         await until(lambda: receiver.status("").unacked == 10)
         assert await outstanding(jetstream) == 10
@@ -125,7 +125,7 @@ async def test_an_interval_does_not_slow_a_backlog_down(
         await asyncio.gather(*(connection.request("logs.web1", b"x") for _ in range(200)))
     config = receiver_config(tmp_path / "out", fsync="interval")
     async with running(nats_server, config) as receiver:
-        await until(lambda: receiver.status("").written_lines > 3000, within=8)
+        await until(lambda: receiver.status("").written_lines > 3000, within=30)
 
 
 async def test_never_syncs_no_line(
@@ -325,7 +325,7 @@ async def test_the_lock_is_kept_until_the_disk_is_done(
     out = tmp_path / "out"
     async with running(nats_server, receiver_config(out)) as receiver:
         await source.publish_lines(5)
-        await until(slow.waiting.is_set, within=10)
+        await until(slow.waiting.is_set, within=30)
         (partition,) = [one for one in receiver._partitions if one.unwritten]
         path = receiver._around.lock_path(partition.number)
         receiver.drain()

@@ -80,7 +80,7 @@ async def arrives(connection: Connection, wanted: bytes, host: str | None = None
         return len(await content(connection, host)) >= len(wanted)
 
     with contextlib.suppress(AssertionError):  # the difference says more
-        await until(is_there, within=10.0)
+        await until(is_there, within=30.0)
     assert await content(connection, host) == wanted
 
 

@@ -297,7 +297,7 @@ async def test_p_who_may_not_hear_the_answer_is_told_so(
             async with shipping(connection, state, following(log)) as agent:
                 append(log, b"one\n")
                 await until(
-                    lambda: any("subscribe to '_INBOX.>'" in p for p in agent.problems), within=20
+                    lambda: any("subscribe to '_INBOX.>'" in p for p in agent.problems), within=30
                 )
 
 
@@ -350,7 +350,7 @@ async def test_p_max_payload_is_lowered(nats_server: NatsServer, log: Path, stat
             await arrives(other, LINES)
             await nats_server.reload("max_payload: 20000\n")
             append(log, LINES)
-            await until(lambda: agent.figures.bytes == 2 * len(LINES), within=15)
+            await until(lambda: agent.figures.bytes == 2 * len(LINES), within=30)
         await nats_server.reload("max_payload: 1000000\n")
         await arrives(other, LINES + LINES)
         sizes = [len(message.payload) for message in await stored(other)]

@@ -120,7 +120,7 @@ class Anybody:
         await until(are_waiting)
 
     async def verdict(
-        self, triage: LiveTriage, rule: str, *, consumer: str = "worker", within: float = 5.0
+        self, triage: LiveTriage, rule: str, *, consumer: str = "worker", within: float = 20.0
     ) -> Verdict:
         """Look until the rule speaks of our consumer (or stream, for ``""``), and return it."""
         found: list[Verdict] = []

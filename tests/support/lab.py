@@ -53,7 +53,7 @@ class Lab:
             info = await self.consumer()
             return info.num_ack_pending == 0 and info.ack_floor.stream_seq == floor
 
-        await until(is_settled, within=8, why=f"all is settled up to {floor}")
+        await until(is_settled, within=30, why=f"all is settled up to {floor}")
 
     async def until_pending(self, count: int, *, redelivered: int = 0) -> ConsumerInfo:
         """Wait until so many messages are outstanding at the server, and return what it says.
@@ -67,18 +67,18 @@ class Lab:
             info = await self.consumer()
             return info.num_ack_pending == count and info.num_redelivered >= redelivered
 
-        await until(is_pending, within=8, why=f"{count} are outstanding")
+        await until(is_pending, within=30, why=f"{count} are outstanding")
         return await self.consumer()
 
     async def until_redelivered(self, count: int) -> None:
         await until(
-            lambda: self.receiver.status("").redelivered >= count, within=8, why="it comes again"
+            lambda: self.receiver.status("").redelivered >= count, within=30, why="it comes again"
         )
 
     async def until_lines(self, count: int) -> None:
         await until(
             lambda: self.receiver.status("").written_lines >= count,
-            within=8,
+            within=30,
             why=f"{count} lines are written",
         )
 
@@ -91,6 +91,10 @@ class Lab:
     def host(self, name: str) -> HostStatus:
         (status,) = self.receiver.hosts(HostsRequest(hosts=(name,))).hosts
         return status
+
+    def held(self) -> list[str]:
+        """Return the hosts whose messages are held."""
+        return [one.host for one in self.receiver.hosts(HostsRequest()).hosts if one.held]
 
     def unacked(self) -> list[int]:
         return [one.sequence for one in self.receiver.unacked(UnackedRequest()).messages]

@@ -36,7 +36,7 @@ class Program:
         )
         return self
 
-    async def finish(self, *, within: float = 10.0) -> tuple[int, str, str]:
+    async def finish(self, *, within: float = 30.0) -> tuple[int, str, str]:
         """Wait for its end and return exit code, stdout and stderr."""
         try:
             async with asyncio.timeout(within):
@@ -54,7 +54,7 @@ class Program:
             self.process.kill()
         await self.process.communicate()
 
-    async def terminate(self, *, within: float = 10.0) -> tuple[int, str, str]:
+    async def terminate(self, *, within: float = 30.0) -> tuple[int, str, str]:
         """Ask it to end (SIGTERM) and wait."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGTERM)
@@ -70,7 +70,7 @@ class Program:
             await self.process.communicate()
 
 
-async def run(module: str, *arguments: str | Path, within: float = 10.0) -> tuple[int, str, str]:
+async def run(module: str, *arguments: str | Path, within: float = 30.0) -> tuple[int, str, str]:
     """Run a program of ours to its end."""
     program = await Program(module, *arguments).start()
     return await program.finish(within=within)

@@ -41,7 +41,7 @@ class SshTerminal:
     def press(self, keys: str) -> None:
         self._process.stdin.write(keys.encode())
 
-    async def shows(self, *words: str, within: float = 15.0) -> None:
+    async def shows(self, *words: str, within: float = 30.0) -> None:
         await self.until(lambda: all(word in self.text for word in words), within=within)
 
     async def until(self, condition: Callable[[], bool], *, within: float) -> None:

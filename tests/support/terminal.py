@@ -63,7 +63,7 @@ class Terminal:
         os.close(self._primary)
         self._primary = -1
 
-    async def end(self, *, within: float = 10.0) -> int:
+    async def end(self, *, within: float = 30.0) -> int:
         """Wait for the program's end and return its exit code."""
         assert self._process is not None
         return await asyncio.wait_for(asyncio.to_thread(self._process.wait), within)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 
 async def until(
-    condition: Callable[[], object | Awaitable[object]], *, within: float = 5.0, why: str = ""
+    condition: Callable[[], object | Awaitable[object]], *, within: float = 20.0, why: str = ""
 ) -> None:
     """Poll ``condition``, sync or async, until it is true; AssertionError after ``within`` s."""
     deadline = time.monotonic() + within

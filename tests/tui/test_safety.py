@@ -79,10 +79,14 @@ def hostile_gateway(text: str) -> FakeGateway:
         sequence=7, host=text, partition=0, deliveries=2, age=1, remaining=4, written=True
     )
     gateway.flying = [InFlightMessage(receiver=text, message=message)]
-    payload = text.encode("utf-8", "surrogatepass")
     gateway.stored = {
         7: StreamMessage(
-            sequence=7, subject=text, host=text, time=NOW, headers=((text, text),), payload=payload
+            sequence=7,
+            subject=text,
+            host=text,
+            time=NOW,
+            headers=((text, text),),
+            payload=payload_of(text),
         )
     }
     gateway.known = {text: HostStatus(host=text, partition=0, delivered=7, written=7, reason=text)}
@@ -94,6 +98,10 @@ def hostile_gateway(text: str) -> FakeGateway:
     )
     gateway.looks_at_all.snapshot = hostile_look(text)
     return gateway
+
+
+def payload_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def hostile_look(text: str) -> TriageSnapshot:
@@ -175,8 +183,9 @@ PAGES = {
 
 @pytest.mark.parametrize("text", TOGETHER.values(), ids=TOGETHER)
 async def test_no_text_acts_on_any_other_screen(text: str) -> None:
-    gateway = hostile_gateway(text)
-    gateway.refusal = GatewayError(text)
+    gateway = hostile_gateway(text[:65_536])
+    gateway.stored[7] = replace(gateway.stored[7], payload=payload_of(text))
+    gateway.refusal = GatewayError(text[:65_536])
     contexts = FakeContexts([Context(name=text, description=text, address=text, problem=text)])
     async with console(gateway, waits=False, contexts=contexts) as it:
         await it.shows("HOSTS 1")

@@ -67,7 +67,7 @@ async def test_a_server_dies(tmp_path: Path) -> None:
             leader = await _meta_leader(ports[3])
             return bool(leader)
 
-        await until(has_leader, within=20)
+        await until(has_leader, within=30)
         boss = nodes[NAMES.index(leader)]
         victim = next(node for node in nodes if node is not boss)
         other = next(name for name in NAMES if name not in {boss.name, victim.name})
@@ -85,12 +85,12 @@ async def test_a_server_dies(tmp_path: Path) -> None:
                 return False
             return True
 
-        await until(is_made, within=20)
+        await until(is_made, within=30)
         three.timeout = 5.0
         await three.make_consumer()
         await pair.make_stream(num_replicas=2, placement={"tags": [f"not-{other}"]})
         triage = LiveTriage(connection)
-        await until(lambda: _is_calm(triage), within=10)
+        await until(lambda: _is_calm(triage), within=30)
         await victim.kill()
         found: dict[tuple[str, str, str], Verdict] = {}
 
