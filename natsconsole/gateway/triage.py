@@ -41,8 +41,17 @@ FIRST_LOOK = 2.5
 INTERVAL, LONGEST_INTERVAL = 2.0, 30.0
 SHARE = 4
 """A look that took so long is followed by a wait of so many times that."""
+FEW, SOON = 10, 5.0
+"""So few requests burden nobody, however slow the answers are: they are sent again after so many
+seconds at most, that an elected leader is seen soon."""
 _OFF = frozenset({10039, 10076})
 """JetStream's codes for an account, or a server, without JetStream."""
+
+
+def wait_after(seconds: float, requests: int, *, at_least: float = INTERVAL) -> float:
+    """Return the seconds between a look that took so long, and so many requests, and the next."""
+    longest = SOON if requests <= FEW else LONGEST_INTERVAL
+    return max(at_least, min(longest, SHARE * seconds))
 
 
 class Triage(Protocol):
@@ -70,8 +79,6 @@ class LiveTriage:
     """Implements ``Triage`` on a connection.
 
     Args:
-        api_prefix: of the JetStream API, such as ``$JS.hub.API`` for domain ``hub``; else what
-            the connection's options say.
         streams: names to ask for one by one where this login may not list streams.
         interval: seconds between looks while answers are quick.
         first_look: seconds that the first look, which reads everything, may take.
@@ -83,7 +90,6 @@ class LiveTriage:
         self,
         connection: Connection,
         *,
-        api_prefix: str | None = None,
         streams: Sequence[str] = (),
         interval: float = INTERVAL,
         first_look: float = FIRST_LOOK,
@@ -91,12 +97,10 @@ class LiveTriage:
         timeout: float = TIMEOUT,
     ) -> None:
         self._connection = connection
-        if api_prefix is None:
-            api_prefix = str(getattr(connection.options, "api_prefix", API_PREFIX))
-        self._prefix = api_prefix
+        self._prefix = connection.options.api_prefix
         self._interval = interval
         self._clock = clock
-        self._api = AccountApi(connection, prefix=api_prefix, clock=clock, timeout=timeout)
+        self._api = AccountApi(connection, prefix=self._prefix, clock=clock, timeout=timeout)
         self._events = ConsumerEvents(connection)
         self._publishers = Publishers(connection)
         self._denials = Denials()
@@ -158,12 +162,12 @@ class LiveTriage:
         if (0, 0, 0) < version < OLDEST_SERVER:
             kind, problem = "too-old", self._too_old()
         snapshot = self._snapshot(kind, problem)
-        seconds = time.monotonic() - begun
+        seconds, requests = time.monotonic() - begun, self._api.requests - asked
         return replace(
             snapshot,
             seconds=seconds,
-            requests=self._api.requests - asked,
-            interval_seconds=min(LONGEST_INTERVAL, max(self._interval, SHARE * seconds)),
+            requests=requests,
+            interval_seconds=wait_after(seconds, requests, at_least=self._interval),
         )
 
     async def _read(self) -> tuple[ProblemKind, str]:

@@ -15,7 +15,7 @@ from natsconsole.domain.triage import TriageSnapshot
 from natsconsole.gateway import account_reader, denials
 from natsconsole.gateway.consumer_events import HEARD
 from natsconsole.gateway.interface import LinkLostError
-from natsconsole.gateway.triage import LiveTriage
+from natsconsole.gateway.triage import LiveTriage, wait_after
 from shipper.connection import Connection, ConnectionOptions
 from tests.support.anybodys import Anybody, evidence_of
 from tests.support.fake_nats import FakeNats
@@ -338,10 +338,20 @@ async def test_an_account_without_jetstream(tmp_path: Path) -> None:
     assert snapshot.worst == "unknown"
 
 
-async def test_a_domain_that_is_not_there(connection: Connection) -> None:
-    snapshot = await LiveTriage(connection, api_prefix="$JS.hbu.API").look()
+async def test_a_domain_that_is_not_there(nats_server: NatsServer) -> None:
+    options = ConnectionOptions(servers=(nats_server.url,), js_domain="hbu")
+    async with Connection(options) as connection:
+        snapshot = await LiveTriage(connection).look()
     assert snapshot.problem_kind == "wrong-domain"
     assert "'hbu'" in snapshot.problem
+
+
+def test_slow_answers_are_asked_for_less_often() -> None:
+    assert wait_after(0.1, 300) == 2.0
+    assert wait_after(4.0, 300) == 16.0
+    assert wait_after(60.0, 300) == 30.0
+    assert wait_after(4.0, 3) == 5.0, "few requests burden nobody"
+    assert wait_after(4.0, 3, at_least=10.0) == 10.0
 
 
 async def test_a_server_that_is_too_old() -> None:

@@ -1,5 +1,4 @@
 import asyncio
-from dataclasses import replace
 
 from natsconsole.tui.triage.feed import TriageFeed
 from screenshots.triage_data import shop
@@ -22,15 +21,3 @@ async def test_whoever_asks_gets_the_look_that_is_under_way_or_fresh() -> None:
     assert triage.looks == 2
     await feed.look_again()
     assert triage.looks == 3
-
-
-async def test_a_slow_look_of_few_requests_is_taken_again_soon() -> None:
-    gateway, now = FakeGateway(), [1_000.0]
-    triage = gateway.looks_at_all
-    feed = TriageFeed(gateway, lambda: now[0])
-    triage.snapshot = replace(shop(), interval_seconds=16.0, requests=3)
-    await feed.look()
-    assert feed.wait == 5.0
-    triage.snapshot = replace(shop(), interval_seconds=16.0, requests=300)
-    await feed.look_again()
-    assert feed.wait == 16.0

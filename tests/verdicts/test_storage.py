@@ -97,7 +97,7 @@ async def test_publishes_get_no_answer_while_the_api_answers(tmp_path: Path) -> 
 
 async def test_the_account_is_near_its_limit(tmp_path: Path) -> None:
     config = """
-    accounts { A { jetstream { max_file: 4096 }, users: [ {user: a, password: p} ] } }
+    accounts { A { jetstream { max_file: 65536 }, users: [ {user: a, password: p} ] } }
     """
     async with (
         NatsServer(tmp_path, config=config) as server,

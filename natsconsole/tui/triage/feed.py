@@ -8,11 +8,6 @@ from collections.abc import Callable
 from natsconsole.domain.triage import EMPTY_TRIAGE, TriageSnapshot
 from natsconsole.gateway.interface import Gateway
 
-FEW = 10
-"""Requests of a look that burden nobody, however slow the answers are."""
-SOON = 5.0
-"""Seconds after which such a look may be taken again: a leader that is elected is seen soon."""
-
 
 class TriageFeed:
     """Shares looks: whoever asks while one is under way, or fresh, gets that one.
@@ -29,12 +24,6 @@ class TriageFeed:
         self.latest: TriageSnapshot = EMPTY_TRIAGE
         """What was found last."""
 
-    @property
-    def wait(self) -> float:
-        """Seconds from one look's beginning to the next's, at least."""
-        asked = self.latest.interval_seconds
-        return min(asked, SOON) if self.latest.requests <= FEW else asked
-
     async def look(self) -> TriageSnapshot:
         """Return a look that is fresh enough.
 
@@ -43,7 +32,7 @@ class TriageFeed:
         """
         if self._under_way is None:
             waited = self._clock() - self._asked_at
-            if self.latest.taken and 0 <= waited < self.wait:
+            if self.latest.taken and 0 <= waited < self.latest.interval_seconds:
                 return self.latest
             self._asked_at = self._clock()
             self._under_way = asyncio.create_task(self._gateway.triage.look(), name="triage")

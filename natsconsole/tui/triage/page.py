@@ -69,7 +69,7 @@ class TriagePage(Changing):
             self.stand(
                 f"these figures are {duration(self.now - found.taken, gap=' ')} old: the last look "
                 f"took {duration(found.seconds, gap=' ')}, the next comes after "
-                f"{duration(self.feed.wait, gap=' ')}",
+                f"{duration(found.interval_seconds, gap=' ')}",
                 "warn",
             )
         elif found.problem:
@@ -83,7 +83,7 @@ class TriagePage(Changing):
         elif found.taken:
             self.stand(
                 f"{plural(found.requests, 'request')} in {milliseconds(found.seconds)}, again "
-                f"every {duration(self.feed.wait, gap=' ')}; rates and counts since "
+                f"every {duration(found.interval_seconds, gap=' ')}; rates and counts since "
                 f"{duration(found.watched_seconds, gap=' ')} ago"
             )
 
