@@ -1,4 +1,4 @@
-"""A server of a cluster dies: who has no leader, no quorum, or a replica less."""
+"""Servers of a cluster die, one after the other: a replica less, no leader, no quorum."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ async def _meta_leader(monitor: int) -> str:
 
 
 @pytest.mark.early
-@pytest.mark.timeout(120)
-async def test_a_server_dies(tmp_path: Path) -> None:
+@pytest.mark.timeout(180)
+async def test_two_servers_die_and_one_comes_back(tmp_path: Path) -> None:
     ports = _free_ports(6)
     nodes = _nodes(tmp_path, ports[:3], ports[3:])
     async with contextlib.AsyncExitStack() as stack:
@@ -69,8 +69,7 @@ async def test_a_server_dies(tmp_path: Path) -> None:
 
         await until(has_leader, within=30)
         boss = nodes[NAMES.index(leader)]
-        victim = next(node for node in nodes if node is not boss)
-        other = next(name for name in NAMES if name not in {boss.name, victim.name})
+        victim, other = (node for node in nodes if node is not boss)
         connection = await stack.enter_async_context(
             Connection(ConnectionOptions(servers=(boss.url,)))
         )
@@ -88,26 +87,74 @@ async def test_a_server_dies(tmp_path: Path) -> None:
         await until(is_made, within=30)
         three.timeout = 5.0
         await three.make_consumer()
-        await pair.make_stream(num_replicas=2, placement={"tags": [f"not-{other}"]})
+        await pair.make_stream(num_replicas=2, placement={"tags": [f"not-{other.name}"]})
+        await _lead_from(boss, three)
+        await _lead_from(boss, pair)
         triage = LiveTriage(connection)
         await until(lambda: _is_calm(triage), within=30)
+
         await victim.kill()
-        found: dict[tuple[str, str, str], Verdict] = {}
-
-        async def all_is_told() -> bool:
-            for one in (await triage.look()).verdicts:
-                found[one.rule, one.stream, one.consumer] = one
-            return wanted <= found.keys()
-
         behind = ("replica-behind", three.stream, "")
         behind_too = ("replica-behind", three.stream, "worker")
-        leaderless = ("no-leader", pair.stream, "")
-        wanted = {behind, behind_too, leaderless}
-        await until(all_is_told, within=40)
+        # Half of a pair is no majority: its leader waits for the other, then gives up.
+        alone, leaderless = (("no-quorum", pair.stream, ""), ("no-leader", pair.stream, ""))
+        found = await _told(triage, behind, behind_too, alone, leaderless)
         assert victim.name in found[behind].sentence
         assert found[behind].severity == "warning"
         assert evidence_of(found[behind_too])["replicas_wanted"] == 3
-        assert found[leaderless].severity == "critical"
+        assert evidence_of(found[alone])["replicas_online"] == 1
+        assert found[alone].severity == found[leaderless].severity == "critical"
+
+        await other.kill()
+        whole = ("no-quorum", "", "")
+        found = await _told(triage, whole)
+        assert found[whole].severity == "critical"
+        snapshot = await triage.look()
+        assert (snapshot.problem_kind, snapshot.worst) == ("no-answer", "critical")
+
+        await victim.start()
+
+        async def has_quorum() -> bool:
+            look = await triage.look()
+            told = {one.rule for one in look.verdicts}
+            return not look.problem and not told & {"no-quorum", "no-leader"}
+
+        await until(has_quorum, within=60)
+
+
+async def _lead_from(server: NatsServer, anybody: Anybody) -> None:
+    """Have a stream led by this server."""
+
+    async def is_led_from_here() -> bool:
+        with contextlib.suppress(AssertionError, ConnectionProblem):
+            info = await anybody.api(f"STREAM.INFO.{anybody.stream}")
+            if info["cluster"].get("leader") == server.name:
+                return True
+            await anybody.api(
+                f"STREAM.LEADER.STEPDOWN.{anybody.stream}",
+                {"placement": {"preferred": server.name}},
+            )
+        return False
+
+    await until(is_led_from_here, within=30)
+
+
+async def _told(
+    triage: LiveTriage, *wanted: tuple[str, str, str]
+) -> dict[tuple[str, str, str], Verdict]:
+    """Look until these were told: rule, stream and consumer."""
+    found: dict[tuple[str, str, str], Verdict] = {}
+
+    async def all_is_told() -> bool:
+        for one in (await triage.look()).verdicts:
+            found[one.rule, one.stream, one.consumer] = one
+        return set(wanted) <= found.keys()
+
+    try:
+        await until(all_is_told, within=60)
+    except AssertionError:
+        raise AssertionError(f"{set(wanted) - found.keys()} is missing: {found}") from None
+    return found
 
 
 async def _is_calm(triage: LiveTriage) -> bool:
