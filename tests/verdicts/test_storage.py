@@ -8,6 +8,8 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from natsconsole.domain.verdicts.verdict import Verdict
 from natsconsole.gateway.triage import LiveTriage
 from shipper.batches import Batch
@@ -112,6 +114,39 @@ async def test_the_account_is_near_its_limit(tmp_path: Path) -> None:
         (verdict,) = (await triage.look()).verdicts_of()
     assert (verdict.rule, verdict.severity) == ("account-limit", "critical")
     assert evidence_of(verdict)["limit"] == "storage"
+
+
+async def test_the_account_may_have_no_more_streams_and_consumers(tmp_path: Path) -> None:
+    config = """
+    accounts { A { jetstream { max_streams: 2, max_consumers: 1, max_mem: 65536 },
+                   users: [ {user: a, password: p} ] } }
+    """
+    async with (
+        NatsServer(tmp_path, config=config) as server,
+        Connection(ConnectionOptions(servers=(server.url,), user="a", password="p")) as connection,
+    ):
+        one, two, three = (Anybody(connection) for _ in range(3))
+        triage = LiveTriage(connection)
+        await one.make_stream(storage="memory")
+        assert not (await triage.look()).verdicts_of()
+        await two.make_stream()
+        await two.make_consumer()
+        while b'"error"' not in (await connection.request(f"{one.subject}.a", b"x" * 50)).data:
+            pass
+        told = {
+            str(evidence_of(verdict)["limit"]): verdict
+            for verdict in (await triage.look()).verdicts_of()
+        }
+        with pytest.raises(AssertionError, match="maximum number of streams"):
+            await three.make_stream()
+        with pytest.raises(AssertionError, match="maximum consumers"):
+            await two.make_consumer("another")
+    assert {name: one.severity for name, one in told.items()} == {
+        "memory": "critical",
+        "streams": "warning",
+        "consumers": "warning",
+    }
+    assert {one.rule for one in told.values()} == {"account-limit"}
 
 
 async def _survey() -> Survey:
