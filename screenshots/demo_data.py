@@ -112,7 +112,7 @@ def hosts(*, lag_factor: float = 1.0, seed: int = 7) -> tuple[HostRow, ...]:
                 lag_messages=lag,
                 lag_seconds=chance.uniform(0.05, 0.4) * lag_factor if lag else 0.0,
                 unacked=min(lag, round(chance.uniform(0, 3) * lag_factor)),
-                last_seen_seconds=412.0 if is_quiet else 0.2,
+                last_seen=NOW - (412.0 if is_quiet else 0.2),
                 messages=3_000,
                 history=() if is_quiet else past_of(rate, place),
                 shipper=ShipperPulse(machine=name, backlog_bytes=round(rate * 11)),

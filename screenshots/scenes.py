@@ -94,7 +94,7 @@ def stopped() -> FakeGateway:
             lag_messages=0,
             lag_seconds=0.0,
             unacked=0,
-            last_seen_seconds=42.0,
+            last_seen=NOW - 42.0,
             shipper=ShipperPulse(
                 machine=row.host, is_paused=True, backlog_bytes=round(row.lines_per_second * 4_000)
             ),
@@ -243,7 +243,7 @@ def troubled() -> FakeGateway:
     gateway = disk_full()
     (status,) = gateway.home.receivers
     rows = tuple(
-        replace(row, state="silent", last_seen_seconds=1_250.0 + 60 * place)
+        replace(row, state="silent", last_seen=NOW - 1_250.0 - 60 * place)
         if row.state == "quiet"
         else row
         for place, row in enumerate(gateway.home.hosts)

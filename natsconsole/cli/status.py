@@ -132,6 +132,7 @@ async def _pipeline(connection: Connection, stream: StreamState) -> Pipeline | N
     lag = home.lag_messages or sum(host.lag_messages for host in home.hosts)
     return Pipeline(
         stream=stream.name,
+        taken=home.taken,
         hosts=home.hosts,
         hosts_total=home.hosts_total,
         receivers=home.receivers,

@@ -132,7 +132,9 @@ def _pipeline_rows(status: Status, stream: str) -> Iterator[str]:
                     one.host,
                     f"{one.lag_messages:,}",
                     span(one.lag_seconds),
-                    "?" if one.last_seen_seconds is None else f"{span(one.last_seen_seconds)} ago",
+                    "?"
+                    if (unseen := one.unseen_seconds(found.taken)) is None
+                    else f"{span(unseen)} ago",
                 )
                 for one in behind
             ],

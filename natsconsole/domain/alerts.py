@@ -255,8 +255,10 @@ def _of_silence(home: HomeSnapshot) -> Iterator[Alert]:
     silent = [row for row in home.hosts if row.state == "silent"]
     if not silent:
         return
-    latest = nsmallest(NAMED, silent, key=lambda row: row.last_seen_seconds or 0.0)
-    names = ", ".join(f"{row.host} ({_age(row.last_seen_seconds or 0.0)})" for row in latest)
+    latest = nsmallest(NAMED, silent, key=lambda row: -(row.last_seen or 0.0))
+    names = ", ".join(
+        f"{row.host} ({_age(row.unseen_seconds(home.taken) or 0.0)})" for row in latest
+    )
     more = f" and {len(silent) - NAMED:,} more" if len(silent) > NAMED else ""
     is_one = len(silent) == 1
     yield Alert(

@@ -48,13 +48,17 @@ class HostRow:
     """Age of the oldest message that is stored and not written; 0 where there is none."""
     unacked: int = 0
     redelivered: int = 0
-    last_seen_seconds: float | None = None
-    """Since the stream stored the host's last message, at the time of the look."""
+    last_seen: float | None = None
+    """When the stream stored the host's last message, in seconds since the epoch."""
     messages: int = 0
     history: tuple[float, ...] = ()
     """The rate's recent past, oldest first; empty where nothing came."""
     shipper: ShipperPulse | None = None
     """How its shipper is, where one was heard."""
+
+    def unseen_seconds(self, now: float) -> float | None:
+        """Return for how long the stream has stored nothing of the host; None if it never did."""
+        return None if self.last_seen is None else max(0.0, now - self.last_seen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ class Pipeline:
     """What one log stream's look found."""
 
     stream: str
+    taken: float = 0.0
+    """In seconds since the epoch."""
     hosts: tuple[HostRow, ...] = ()
     hosts_total: int = 0
     receivers: tuple[ReceiverStatus, ...] = ()
@@ -71,7 +73,7 @@ class Status:
             "verdicts": [verdict_as_json(one) for one in triage.verdicts],
             "streams": [_stream(one, triage) for one in triage.streams],
             "consumers": [_consumer(one, triage) for one in triage.consumers],
-            "hosts": [_host(one, found.stream) for found in self.pipelines for one in found.hosts],
+            "hosts": [_host(one, found) for found in self.pipelines for one in found.hosts],
             "receivers": [_receiver(one) for found in self.pipelines for one in found.receivers],
         }
 
@@ -159,13 +161,13 @@ def _consumer(consumer: ConsumerState, triage: TriageSnapshot) -> dict[str, Any]
     return name | dict(zip(figures, values, strict=True)) | {"verdicts": verdicts}
 
 
-def _host(host: HostRow, stream: str) -> dict[str, Any]:
+def _host(host: HostRow, found: Pipeline) -> dict[str, Any]:
     return {
         "host": host.host,
-        "stream": stream,
+        "stream": found.stream,
         "lag_messages": host.lag_messages,
         "lag_seconds": _rounded(host.lag_seconds),
-        "last_seen_seconds": _rounded(host.last_seen_seconds),
+        "last_seen_seconds": _rounded(host.unseen_seconds(found.taken)),
         "unacked": host.unacked,
         "state": host.state,
     }

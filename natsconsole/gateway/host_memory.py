@@ -6,6 +6,8 @@ meter before their first new message, and a row that is made anew only when it w
 
 from __future__ import annotations
 
+from math import inf
+
 from natsconsole.domain.rates import RateMeter
 from natsconsole.domain.receivers import HostStatus
 from natsconsole.domain.shippers import ShipperPulse
@@ -20,7 +22,7 @@ HISTORY = 10
 IDLE_AFTER = 60.0
 """Seconds without a message after which a host has no rate and no history of it."""
 STALE_SHARE, STALE_SECONDS = 0.05, 3.0
-"""By how much of itself, or how long, the age in an idle host's row may be behind."""
+"""By how much of itself, or how long, the age of what an idle host is behind with may be late."""
 
 
 class HostMemory:
@@ -33,6 +35,7 @@ class HostMemory:
         "_meter",
         "_moved",
         "_oldest",
+        "_partition",
         "_row",
         "_row_until",
         "_seen",
@@ -45,8 +48,8 @@ class HostMemory:
 
     def __init__(self, host: str, subject: str) -> None:
         self.host = host
-        self.subject = subject
         self.looked_up = 0.0
+        self.stand_at(subject)
         self._count = 0
         self._seen: float | None = None
         self._moved: float | None = None
@@ -57,6 +60,12 @@ class HostMemory:
         self._oldest: float | None = None
         self._changed = True
         self._row: HostRow | None = None
+        self._row_until = 0.0
+
+    def stand_at(self, subject: str) -> None:
+        """Take the subject under which it was met last: a host can move to another partition."""
+        self.subject = subject
+        self._partition = _partition_token(subject, self.host)
         self._row_until = 0.0
 
     @property
@@ -125,14 +134,14 @@ class HostMemory:
     def _good_until(self, now: float, silent_after: float) -> float:
         if self._meter is not None:
             return 0.0
-        seen = now - IDLE_AFTER if self._seen is None else self._seen
-        age = now - max(seen, self._oldest or 0.0)
-        # Not all at the same look: up to twice as long, by the name.
-        spread = 1 + (hash(self.host) & 15) / 16
-        until = now + spread * max(STALE_SECONDS, STALE_SHARE * age)
-        for turn in (QUIET_AFTER, silent_after):
-            if now < seen + turn < until:
-                until = seen + turn
+        until = inf
+        if self._oldest:
+            # Not all at the same look: up to twice as long, by the name.
+            spread = 1 + (hash(self.host) & 15) / 16
+            until = now + spread * max(STALE_SECONDS, STALE_SHARE * (now - self._oldest))
+        if self._seen is not None:
+            turns = (self._seen + QUIET_AFTER, self._seen + silent_after)
+            until = min((turn for turn in turns if turn > now), default=until)
         return until
 
     def _new_row(self, lines_per_message: float, now: float, silent_after: float) -> HostRow:
@@ -142,14 +151,14 @@ class HostMemory:
         rate = self._meter.rate if self._meter else 0.0
         return HostRow(
             host=self.host,
-            partition=str(status.partition) if status else self._partition_token(),
+            partition=str(status.partition) if status else self._partition,
             state=self._state(now, silent_after),
             lines_per_second=rate * lines_per_message,
             lag_messages=self._lag,
             lag_seconds=max(0.0, now - self._oldest) if self._oldest else 0.0,
             unacked=status.unacked if status else 0,
             redelivered=status.redelivered if status else 0,
-            last_seen_seconds=now - self._seen if self._seen else None,
+            last_seen=self._seen,
             messages=self._count,
             history=self._meter.latest(HISTORY) if self._meter else (),
             shipper=self._shipper,
@@ -168,8 +177,9 @@ class HostMemory:
             return "quiet" if shipper is not None and not shipper.backlog_bytes else "silent"
         return "quiet"
 
-    def _partition_token(self) -> str:
-        before = self.subject.removesuffix(self.host).rstrip(".").split(".")
-        if before == self.subject.split("."):  # the host does not stand at the end
-            return ""
-        return before[-1] if before[-1].isdigit() else ""
+
+def _partition_token(subject: str, host: str) -> str:
+    before = subject.removesuffix(host).rstrip(".").split(".")
+    if before == subject.split("."):  # the host does not stand at the end
+        return ""
+    return before[-1] if before[-1].isdigit() else ""

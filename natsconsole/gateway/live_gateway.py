@@ -429,7 +429,7 @@ class LiveGateway:
             if pulse := self._shippers.pulse_of(host):
                 memory.note_shipper(pulse)
             self._in_order = None
-        memory.subject = subject
+        memory.stand_at(subject)
         self._by_subject[subject] = memory
         return memory
 

@@ -102,7 +102,7 @@ def test_an_incomplete_look_says_why() -> None:
 
 def test_silent_hosts_are_counted_and_the_latest_named() -> None:
     rows = tuple(
-        HostRow(host=f"web-{number}", state="silent", last_seen_seconds=number * 100.0)
+        HostRow(host=f"web-{number}", state="silent", last_seen=NOW - number * 100.0)
         for number in range(9, 4, -1)
     )
     (found,) = alerts(replace(HOME, hosts=rows), LINK, NOW)

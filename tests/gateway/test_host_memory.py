@@ -13,11 +13,14 @@ def met(count: int = 5, status: HostStatus | None = None) -> HostMemory:
 
 def test_an_idle_host_keeps_its_row_until_it_would_read_otherwise() -> None:
     memory = met()
-    first = memory.row(1.0, START + 40)
+    first = memory.row(1.0, START + 40, 3_600)
     memory.note(5, None, START + 41, START + 40)
-    assert memory.row(1.0, START + 41) is first
-    assert memory.row(1.0, START + 46) is not first
-    assert memory.row(1.0, START + 46).last_seen_seconds == 46
+    assert memory.row(1.0, START + 41, 3_600) is first
+    assert memory.row(1.0, START + 3_599, 3_600) is first
+    assert first.unseen_seconds(START + 3_599) == 3_599
+    assert memory.row(1.0, START + 3_600, 3_600).state == "silent"
+    memory.stand_at("logs.4.web1")
+    assert memory.row(1.0, START + 3_601, 3_600).partition == "4"
 
 
 def test_states_turn_when_they_should() -> None:

@@ -266,7 +266,7 @@ async def test_each_host_has_a_chart_of_its_rate() -> None:
 async def test_a_silent_host_stands_first_and_is_named() -> None:
     gateway = flowing()
     rows = tuple(
-        replace(row, state="silent", last_seen_seconds=700.0) if row.host == "cache-04" else row
+        replace(row, state="silent", last_seen=NOW - 700.0) if row.host == "cache-04" else row
         for row in gateway.home.hosts
     )
     gateway.home = replace(gateway.home, hosts=rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 from natsconsole.domain.snapshots import HostRow
@@ -35,7 +36,7 @@ SORT_KEYS: tuple[SortKey, ...] = (
     SortKey(name="by age", of=lambda row: row.lag_seconds, column="age"),
     SortKey(name="by unacked", of=lambda row: row.unacked, column="una"),
     SortKey(name="by redelivered", of=lambda row: row.redelivered, column="↻"),
-    SortKey(name="by last seen", of=lambda row: row.last_seen_seconds or 0.0, column="seen"),
+    SortKey(name="by last seen", of=lambda row: -(row.last_seen or inf), column="seen"),
 )
 
 

@@ -121,7 +121,7 @@ class HostPanel(Vertical):
 
     def watch_home(self, before: HomeSnapshot, home: HomeSnapshot) -> None:
         """Show the newest figures."""
-        if self.is_mounted and before.hosts is not home.hosts:
+        if self.is_mounted and before is not home:
             self._show()
 
     def watch_order(self) -> None:
@@ -147,6 +147,7 @@ class HostPanel(Vertical):
         self.title.shown = len(shown)
         self.title.shippers = home.shippers
         self.rows.empty_text = self._empty_text() if not shown else ""
+        self.rows.taken = home.taken
         self.rows.rows = shown
 
     def _empty_text(self) -> str:

@@ -126,6 +126,8 @@ class HostRows(VirtualRows):
     BINDINGS = bindings("rows", "hosts")
 
     rows: var[tuple[HostRow, ...]] = var(())
+    taken: var[float] = var(0.0)
+    """When these were found, in seconds since the epoch."""
     empty_text: var[str] = var("")
     cursor: var[int] = var(0)
     opened: var[tuple[str, ...]] = var(())
@@ -162,6 +164,10 @@ class HostRows(VirtualRows):
     def watch_cursor(self) -> None:
         """Bring the cursor into view."""
         self._reveal()
+
+    def watch_taken(self) -> None:
+        """Let ages grow."""
+        self.repaint()
 
     def watch_empty_text(self) -> None:
         """Say why there is nothing."""
@@ -213,7 +219,10 @@ class HostRows(VirtualRows):
             "age": (_age(row.lag_seconds), _ink_of(row.lag_seconds, trouble)),
             "una": (tally(row.unacked), _ink_of(row.unacked)),
             "↻": (tally(row.redelivered), _ink_of(row.redelivered, "warn")),
-            "seen": (duration(row.last_seen_seconds), "muted" if row.state == "live" else ink),
+            "seen": (
+                duration(row.unseen_seconds(self.taken)),
+                "muted" if row.state == "live" else ink,
+            ),
         }
         if row.shipper is not None:
             cells["files"] = _files_of(row.shipper)
