@@ -26,8 +26,11 @@ PARTITION_KEY = "natsconsole.partition"
 POLICY_KEY = "natsconsole.policy"
 GENERATION_KEY = "natsconsole.generation"
 DIRECTORY_KEY = "natsconsole.directory"
-PRIORITY_TIMEOUT = 2.0
-"""Seconds without a pull after which the server pins another client."""
+PRIORITY_TIMEOUT = 5.0
+"""Seconds without a pull after which the server pins another client.
+
+Longer than a pull stays open: only a new one tells the server that its holder lives.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import pytest
 from natsconsole.domain.receivers import AnswerRule
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.log_stream import LogStream
+from natsconsole.receiver import consumers, pull
 from natsconsole.receiver.opening import ReceiverError
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection
@@ -333,3 +334,27 @@ async def test_ack_all_is_never_given_two_workers(
         assert {one.state for one in status.partitions} == {"waiting"}
         assert "receiver-1 has this partition" in status.reason
         assert not (there / "web1").exists()
+
+
+async def test_a_receiver_that_pulls_keeps_its_pins(
+    nats_server: NatsServer,
+    connection: Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert consumers.PRIORITY_TIMEOUT > 2 * pull.EXPIRES
+    monkeypatch.setattr(pull, "EXPIRES", 1.0)
+    monkeypatch.setattr(consumers, "PRIORITY_TIMEOUT", 2.5)
+    await make_stream(connection, SIX)
+    unpinned: list[str] = []
+    await connection.subscribe(
+        "$JS.EVENT.ADVISORY.CONSUMER.UNPINNED.>",
+        lambda subject, _reply, _headers, _payload: unpinned.append(subject),
+    )
+    source = Source(connection, "web1")
+    async with running(nats_server, receiver_config(tmp_path)) as receiver, publishing([source]):
+        await until(lambda: receiver.status("").written_lines > 0)
+        unpinned.clear()  # taking over begins with it
+        await asyncio.sleep(2 * consumers.PRIORITY_TIMEOUT)
+        assert receiver.status("").state == "running"
+    assert unpinned == []
