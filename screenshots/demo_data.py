@@ -20,6 +20,8 @@ from natsconsole.domain.snapshots import (
 
 NOW = 1_790_000_000.0 + 3 * 3600 - 0.4
 """The pictures' moment."""
+TAKEN = NOW - 0.4
+"""When the look that they show was begun."""
 KINDS = (("web", 36), ("api", 22), ("db", 14), ("cache", 10), ("queue", 8), ("auth", 6))
 SHAPES = {
     "web": (
@@ -112,7 +114,7 @@ def hosts(*, lag_factor: float = 1.0, seed: int = 7) -> tuple[HostRow, ...]:
                 lag_messages=lag,
                 lag_seconds=chance.uniform(0.05, 0.4) * lag_factor if lag else 0.0,
                 unacked=min(lag, round(chance.uniform(0, 3) * lag_factor)),
-                last_seen=NOW - (412.0 if is_quiet else 0.2),
+                last_seen=TAKEN - (412.0 if is_quiet else 0.2),
                 messages=3_000,
                 history=() if is_quiet else past_of(rate, place),
                 shipper=ShipperPulse(machine=name, backlog_bytes=round(rate * 11)),
@@ -191,7 +193,7 @@ def pipeline() -> Pipeline:
     """Return a fleet that flows: the same for every picture."""
     rows = hosts()
     home = HomeSnapshot(
-        taken=NOW - 0.4,
+        taken=TAKEN,
         stream="LOGS",
         messages=1_204_118,
         bytes=812_000_000,

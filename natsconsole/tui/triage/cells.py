@@ -197,7 +197,7 @@ def _quiet(stream: StreamState) -> float | None:
 
 
 _STREAM_COLUMNS: tuple[Column[StreamRow], ...] = (
-    Column(name="stream", width=18, is_number=False, largest_first=False,
+    Column(name="stream", width=18, widest=32, is_number=False, largest_first=False,
            draw=lambda row: (row.stream.name, "plain"), sort=lambda row: row.stream.name),
     Column(name="messages", width=9, draw=lambda row: _number(row.stream.messages),
            sort=lambda row: row.stream.messages),
@@ -230,9 +230,10 @@ _STREAM_COLUMNS: tuple[Column[StreamRow], ...] = (
 )  # fmt: skip
 
 _CONSUMER_COLUMNS: tuple[Column[ConsumerRow], ...] = (
-    Column(name="consumer", width=18, is_number=False, largest_first=False,
+    Column(name="consumer", width=18, widest=36, is_number=False, largest_first=False,
            draw=lambda row: (row.consumer.name, "plain"), sort=lambda row: row.consumer.name),
-    Column(name="stream", width=12, room=96, is_number=False, largest_first=False,
+    Column(name="stream", width=12, widest=24, room=96, is_number=False,
+           largest_first=False,
            draw=lambda row: (row.consumer.stream, "muted"), sort=lambda row: row.consumer.stream),
     Column(name="lag", width=8, draw=lambda row: lag_cell(row.consumer),
            sort=lambda row: row.consumer.lag_messages),

@@ -15,7 +15,7 @@ from natsconsole.tui.page.pick_rows import PickRows
 from natsconsole.tui.page.screen import Surroundings
 from natsconsole.tui.page.wrapping import wrapped
 from natsconsole.tui.triage.page import TriagePage, command_of
-from natsconsole.tui.triage.table import TableOrder
+from natsconsole.tui.triage.table import TableOrder, fitted
 from natsconsole.tui.triage.table_rows import TableHeader, TableRows
 from natsconsole.tui.triage.why_lines import WhyLines
 
@@ -45,7 +45,7 @@ class ListPage(TriagePage, Generic[Row]):
     def compose_body(self) -> ComposeResult:
         """Put the names over the rows."""
         with Vertical(classes="page-body"):
-            yield TableHeader().data_bind(ListPage.order)
+            yield TableHeader(self.ORDER.columns).data_bind(ListPage.order)
             yield self.make_table()
             yield WhyLines(id="why")
 
@@ -80,6 +80,7 @@ class ListPage(TriagePage, Generic[Row]):
         order, rows = self._order, self.make_rows()
         shown = order.apply(rows)
         self.table.empty_text = self._empty_text(has_any=bool(rows))
+        self.table.columns = self.header.columns = fitted(order.columns, rows)
         stays_at_top = self.table.cursor == 0
         self.table.show(shown)
         if stays_at_top:

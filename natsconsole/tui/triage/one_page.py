@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from functools import partial
 from typing import Literal
 
+from rich.cells import cell_len
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -22,6 +23,7 @@ from natsconsole.domain.actions import (
 from natsconsole.domain.consumers import ConsumerState
 from natsconsole.domain.jump import EXAMPLES, At, NotAPlaceError, parse_jump
 from natsconsole.domain.streams import StreamState
+from natsconsole.domain.terminal_text import visible
 from natsconsole.domain.verdicts.words import nats
 from natsconsole.tui.drawing import Line
 from natsconsole.tui.format import plural
@@ -71,7 +73,9 @@ class DetailRows(PickRows[Detail]):
             return line.put(row.name, "title").space(2).put(row.words, "faint")
         line.put(row.sign, row.ink, width=2)
         if row.name:
-            line.put(row.name, "muted", width=NAME_WIDTH - 1).space()
+            # What is longer than our own names is metadata's, or a consumer's: useless if cut.
+            wide = min(cell_len(visible(row.name)), self.row_width // 2)
+            line.put(row.name, "muted", width=max(NAME_WIDTH - 1, wide)).space()
         elif not row.sign and row.words and row.ink in {"muted", "accent", "faint"}:
             line.space(NAME_WIDTH)
         return line.put(row.words, row.ink)

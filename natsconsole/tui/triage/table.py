@@ -6,6 +6,9 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from rich.cells import cell_len
+
+from natsconsole.domain.terminal_text import visible
 from natsconsole.tui.drawing import Ink
 
 Row = TypeVar("Row")
@@ -24,11 +27,38 @@ class Column(Generic[Row]):
     is_number: bool = True
     room: int = 0
     """Cells that the table must have for this column to be shown."""
+    widest: int = 0
+    """How wide it may become where there is room, as names need."""
+
+
+SENTENCE = 44
+"""Cells that the last column, which takes what the others leave, is left before names grow."""
+
+
+def fitted(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> tuple[Column[Row], ...]:
+    """Return the columns that become no wider than the longest that these rows have in them."""
+    return tuple(
+        replace(column, widest=min(column.widest, _longest(column, rows)))
+        if column.widest
+        else column
+        for column in columns
+    )
+
+
+def _longest(column: Column[Row], rows: Sequence[Row]) -> int:
+    return max((cell_len(visible(column.draw(row)[0])) for row in rows), default=0)
 
 
 def columns_for(columns: Sequence[Column[Row]], width: int) -> tuple[Column[Row], ...]:
-    """Return the columns that are shown in so many cells."""
-    return tuple(column for column in columns if column.room <= width)
+    """Return the columns that are shown in so many cells, as wide as they become there."""
+    shown = [column for column in columns if column.room <= width]
+    spare = width - SENTENCE - sum(column.width + 1 for column in shown)
+    for place, column in enumerate(shown):
+        more = min(spare, column.widest - column.width)
+        if more > 0:
+            shown[place] = replace(column, width=column.width + more)
+            spare -= more
+    return tuple(shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

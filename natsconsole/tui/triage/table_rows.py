@@ -23,6 +23,8 @@ class TableHeader(OneLine):
     """The columns' names; a click sorts by one."""
 
     order: var[TableOrder[Any] | None] = var(None)
+    columns: var[tuple[Column[Any], ...]] = var(())
+    """As wide as they may become."""
 
     @dataclass
     class Sorted(Message):
@@ -30,12 +32,20 @@ class TableHeader(OneLine):
 
         column: str
 
+    def __init__(self, columns: tuple[Column[Any], ...]) -> None:
+        super().__init__()
+        self.set_reactive(TableHeader.columns, columns)
+
     def watch_order(self) -> None:
         """Draw the mark where it belongs now."""
         self.repaint()
 
+    def watch_columns(self) -> None:
+        """Draw them as wide as they are now."""
+        self.repaint()
+
     def _columns(self) -> tuple[Column[Any], ...]:
-        return columns_for(self.order.columns, self.size.width - 1) if self.order else ()
+        return columns_for(self.columns, self.size.width - 1)
 
     def draw_line(self) -> Line:
         """Draw the names over their columns."""
@@ -68,6 +78,8 @@ class TableRows(PickRows[Row], Generic[Row]):
     def __init__(self, order: TableOrder[Row], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._order = order
+        self.columns = order.columns
+        """As wide as they may become."""
 
     def identity(self, row: Row) -> Hashable:
         """A row is what its order says it is."""
@@ -81,7 +93,7 @@ class TableRows(PickRows[Row], Generic[Row]):
         """Draw a row."""
         text, ink = self.sign(row)
         line = self.line().put(f"{text} ", ink)
-        for place, column in enumerate(columns_for(self._order.columns, self.row_width)):
+        for place, column in enumerate(columns_for(self.columns, self.row_width)):
             words, cell_ink = column.draw(row)
             if place == 0 and is_chosen and cell_ink == "plain":
                 cell_ink = "strong"
