@@ -124,7 +124,7 @@ def _standing(one: ConsumerState, info: str) -> Iterator[Detail]:
         return Detail(name=name, words=words, ink=ink, stream=one.stream, sequence=sequence,
                       command=command)  # fmt: skip
 
-    chart = sparkline(one.history, SPARK)
+    chart = sparkline(one.history, SPARK).lstrip()
     trend = f"{one.lag_per_second:+,.1f}/s" if one.lag_per_second else "steady"
     zero = one.seconds_to_zero
     if zero and one.lag_messages:
@@ -267,7 +267,7 @@ def _holding(one: StreamState, info: str) -> Iterator[Detail]:
         "rates",
         f"{scaled(one.messages_per_second)} stored/s, {scaled(one.removed_per_second)} removed/s, "
         f"{'+' if one.bytes_per_second >= 0 else '-'}{size(abs(one.bytes_per_second))}/s"
-        f"  {sparkline(one.history, SPARK)}",
+        f"  {sparkline(one.history, SPARK).lstrip()}",
     )
     for name, sequence, moment in (
         ("oldest", one.first_seq, one.first_time),

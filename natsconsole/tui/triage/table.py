@@ -31,7 +31,7 @@ class Column(Generic[Row]):
     """How wide it may become where there is room, as names need."""
 
 
-SENTENCE = 44
+SENTENCE = 32
 """Cells that the last column, which takes what the others leave, is left before names grow."""
 
 
