@@ -114,6 +114,52 @@ async def test_it_outlasts_a_restart(
         await arrives(connection, b"one\n")
 
 
+async def test_it_outlasts_a_bucket_that_nobody_answers_for(
+    connection: Connection, logs: dict[str, Path], state: Path
+) -> None:
+    """As while its stream has no leader, or the server that holds it is down."""
+    await make_stream(connection)
+    await make_bucket(connection)
+    async with shipping(connection, state, following(logs["web1"])) as agent:
+        await arrives(connection, b"one\n")
+        await press(connection, "all", pause=True)
+        await until(lambda: agent.button.order_for("web1").pause)
+        await api(connection, f"STREAM.DELETE.KV_{ORDERS_BUCKET}")
+        await connection.publish(f"$KV.{ORDERS_BUCKET}.all")  # rings
+        await until(lambda: any("last order" in problem for problem in agent.problems))
+        assert agent.button.order_for("web1").pause
+        append(logs["web1"], b"two\n")
+        await until(lambda: is_held(agent, "web1"))
+        await make_bucket(connection)  # an empty one, and nothing rings
+        await arrives(connection, b"one\ntwo\n")
+        assert not agent.problems
+
+
+async def test_a_bucket_that_was_not_there_at_the_start_is_found(
+    connection: Connection, logs: dict[str, Path], state: Path
+) -> None:
+    await make_stream(connection)
+    other = {"name": "OTHER", "subjects": ["other.>"], "storage": "file"}
+    await api(connection, "STREAM.CREATE.OTHER", other)
+    await connection.request("other.all", b'{"pause":true}')
+    async with shipping(connection, state, following(logs["web1"])) as agent:
+        await arrives(connection, b"one\n")
+        name = f"KV_{ORDERS_BUCKET}"
+        moved = [{"src": "other.>", "dest": f"$KV.{ORDERS_BUCKET}.>"}]
+        sources = [{"name": "OTHER", "subject_transforms": moved}]
+        # What comes from another stream rings no bell, as what was pressed before rings none.
+        late = {"name": name, "storage": "file", "sources": sources}
+        await api(connection, f"STREAM.CREATE.{name}", late)
+        await until(lambda: holds_one(connection, name))
+        await api(connection, f"STREAM.UPDATE.{name}", late | {"allow_direct": True})
+        await until(lambda: agent.button.order_for("web1").pause)
+
+
+async def holds_one(connection: Connection, stream: str) -> bool:
+    count: int = (await api(connection, f"STREAM.INFO.{stream}"))["state"]["messages"]
+    return count == 1
+
+
 async def test_a_limit_is_kept(connection: Connection, logs: dict[str, Path], state: Path) -> None:
     await make_stream(connection, max_msg_size=5000)
     await make_bucket(connection)
