@@ -156,6 +156,7 @@ class SourceLog:
             # Nothing was read by which to tell that it was written, copied and truncated.
             self._insert_between(Newest(newest.modified_ns, None), newest)
         newest.measure(status, now)
+        newest.current_ns = newest.modified_ns
         if is_touched and not newest.unread and newest.is_rewritten():
             self._start_over(newest)
             return False
@@ -328,7 +329,7 @@ class SourceLog:
     def _adopt_successors(self, wanted: Beginning = PLAIN) -> None:
         """Append what is younger than the newest file known, up to what the path names now."""
         if self._files:
-            self._newest = Newest(self._files[-1].modified_ns, self._files[-1].key)
+            self._newest = Newest(self._files[-1].current_ns, self._files[-1].key)
         for file in self._chain.open_younger(self._newest, wanted):
             self._append(LogFile(file))
             self._look_again_at = 0.0
