@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
+import select
 import threading
 
 from shipper.agent import STOP_SECONDS
@@ -15,6 +17,8 @@ from shipper.problems import Problems
 from shipper.publisher import BatchTooLargeError, Publisher
 from shipper.reader import Following
 from shipper.wire import SourceRange
+
+logger = logging.getLogger(__name__)
 
 _CHUNK = 1 << 16
 _CHUNKS_AHEAD = 64
@@ -33,6 +37,7 @@ class StandardInput:
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue(_CHUNKS_AHEAD)
         self._content = b""
         self._ends = False
+        self._is_readable = True
         self._file = new_identity(os.fstat(0).st_ino)
         self._read = self._lines = 0
         self._inside_line = False
@@ -42,7 +47,7 @@ class StandardInput:
         self._stopping.set()
 
     async def run(self) -> bool:
-        """Return whether all that was read is in the stream."""
+        """Return whether all that there was is in the stream."""
         # A thread that nobody waits for: a read from a terminal cannot be interrupted.
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._feed, args=(loop,), name="stdin", daemon=True).start()
@@ -53,17 +58,32 @@ class StandardInput:
         stopped.cancel()
         if not shipping.done():
             shipping.cancel()
-            return not self._content
+            return False
         await shipping
-        return not self._content
+        return self._is_readable and not self._content
 
     def _feed(self, loop: asyncio.AbstractEventLoop) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
             while True:
-                chunk = os.read(0, _CHUNK)
+                chunk = self._next_chunk()
                 asyncio.run_coroutine_threadsafe(self._chunks.put(chunk), loop).result()
                 if not chunk:
                     return
+
+    def _next_chunk(self) -> bytes:
+        while True:
+            try:
+                return os.read(0, _CHUNK)
+            except BlockingIOError:
+                # Whoever shares the other end made it so, and may rely on it.
+                select.select([0], [], [])
+            except OSError as error:
+                logger.error(
+                    "cannot read standard input: %s; what was read before is shipped",
+                    (error.strerror or type(error).__name__).lower(),
+                )
+                self._is_readable = False
+                return b""
 
     async def _ship(self) -> None:
         while not self._stopping.is_set():
