@@ -180,6 +180,8 @@ def main(
             raise click.UsageError("standard input is shipped alone; name it without other files")
         if DIRECTORY_FIELD in host:
             raise click.UsageError("standard input lies in no directory; give a --host without one")
+        if metrics is not None:
+            raise click.UsageError("standard input is shipped without --metrics; leave it out")
         sys.exit(_run(_ship_standard_input(connection, following, prefix)))
     _check_files(following)
     where = state or _default_state()

@@ -12,10 +12,12 @@ import threading
 from shipper.agent import STOP_SECONDS
 from shipper.batches import Batch, batch_limit, cut
 from shipper.connection import Connection
+from shipper.heartbeat import HeartbeatSender
 from shipper.log_file import new_identity
 from shipper.problems import Problems
 from shipper.publisher import BatchTooLargeError, Publisher
-from shipper.reader import Following
+from shipper.reader import Following, HostStanding, Survey
+from shipper.red_button import RedButton
 from shipper.wire import SourceRange
 
 logger = logging.getLogger(__name__)
@@ -33,7 +35,10 @@ class StandardInput:
         self._host = following.host
         self._reading = following.reading
         self._stopping = asyncio.Event()
-        self._publisher = Publisher(connection, prefix, Problems(), self._stopping)
+        problems = Problems()
+        self._publisher = Publisher(connection, prefix, problems, self._stopping)
+        self._button = RedButton(connection, problems, lambda: (self._host,), self._order_changed)
+        self._heartbeat = HeartbeatSender(connection, problems, self._button, self._survey)
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue(_CHUNKS_AHEAD)
         self._content = b""
         self._ends = False
@@ -45,9 +50,22 @@ class StandardInput:
     def stop(self) -> None:
         """Read no more, await what is in flight, and end."""
         self._stopping.set()
+        self._button.stop()
 
     async def run(self) -> bool:
         """Return whether all that there was is in the stream."""
+        beside = [
+            asyncio.create_task(self._button.run(), name="red button"),
+            asyncio.create_task(self._heartbeat.run(), name="heartbeat"),
+        ]
+        try:
+            return await self._run()
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
+
+    async def _run(self) -> bool:
         # A thread that nobody waits for: a read from a terminal cannot be interrupted.
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._feed, args=(loop,), name="stdin", daemon=True).start()
@@ -61,6 +79,12 @@ class StandardInput:
             return False
         await shipping
         return self._is_readable and not self._content
+
+    def _order_changed(self) -> None:
+        self._heartbeat.hurry()
+
+    async def _survey(self) -> Survey:
+        return Survey(hosts={self._host: HostStanding(logs=1, backlog_bytes=len(self._content))})
 
     def _feed(self, loop: asyncio.AbstractEventLoop) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -92,6 +116,8 @@ class StandardInput:
             if not self._content and self._ends:
                 return
             while (batch := self._next_batch(limit)) is not None:
+                if not await self._button.permit(self._host, len(batch.payload)):
+                    return
                 try:
                     if not await self._publisher.publish(batch):
                         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,17 @@ from shipper.wire import (
     order_key,
     strictest,
 )
-from tests.shipper.shipping import api, arrives, content, following, make_stream, shipping
+from tests.shipper.shipping import (
+    api,
+    arrives,
+    content,
+    following,
+    make_bucket,
+    make_stream,
+    press,
+    release,
+    shipping,
+)
 from tests.support.waiting import until
 
 OBEYED_SECONDS = 2.0
@@ -31,27 +40,6 @@ def append(path: Path, text: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
     with path.open("ab") as file:
         file.write(text)
-
-
-async def make_bucket(connection: Connection) -> None:
-    wanted = {
-        "name": f"KV_{ORDERS_BUCKET}",
-        "subjects": [f"$KV.{ORDERS_BUCKET}.>"],
-        "storage": "file",
-        "max_msgs_per_subject": 1,
-        "allow_direct": True,
-        "allow_rollup_hdrs": True,
-    }
-    await api(connection, f"STREAM.CREATE.KV_{ORDERS_BUCKET}", wanted)
-
-
-async def press(connection: Connection, key: str, **order: Any) -> None:
-    reply = await connection.request(f"$KV.{ORDERS_BUCKET}.{key}", json.dumps(order).encode())
-    assert "seq" in json.loads(reply.data)
-
-
-async def release(connection: Connection, key: str) -> None:
-    await connection.request(f"$KV.{ORDERS_BUCKET}.{key}", headers={"KV-Operation": "DEL"})
 
 
 @pytest.fixture

@@ -10,11 +10,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shipper.connection import Connection
-from tests.shipper.shipping import arrives, content, make_stream
+from shipper.wire import HEARTBEAT_SUBJECT, PING_SUBJECT, Heartbeat
+from tests.shipper.shipping import arrives, content, make_bucket, make_stream, press, release
 from tests.support.nats_server import NatsServer
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -65,3 +68,38 @@ async def test_what_cannot_be_read(
     assert code == 1
     assert "cannot read standard input: bad file descriptor" in said
     assert "Traceback" not in said
+
+
+async def test_the_red_button_holds_it_up(connection: Connection, flags: list[str]) -> None:
+    await make_stream(connection)
+    await make_bucket(connection)
+    heard: list[Heartbeat] = []
+
+    def hear(_subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
+        heard.append(msgspec.json.decode(payload, type=Heartbeat))
+
+    await connection.subscribe(f"{HEARTBEAT_SUBJECT}.>", hear)
+    await press(connection, "all", pause=True)
+    read, write = os.pipe()
+    async with fed(flags, read) as process:
+        os.close(read)
+        os.write(write, b"one\n")
+        await until(lambda: heard and heard[-1].hosts[0].paused)
+        assert (heard[-1].hosts[0].host, heard[-1].hosts[0].logs) == ("web1", 1)
+        assert await content(connection) == b""
+        await release(connection, "all")
+        await arrives(connection, b"one\n")
+        await until(lambda: not heard[-1].hosts[0].paused)
+        await press(connection, "all", pause=True)
+        await until(lambda: heard[-1].hosts[0].paused)
+        os.write(write, b"two\n")
+        os.close(write)
+        await until(lambda: heard[-1].hosts[0].backlog_bytes or ping(connection))
+        assert await content(connection) == b"one\n"
+        process.terminate()
+        assert (await end_of(process))[0] == 1, "what was read is not in the stream"
+
+
+async def ping(connection: Connection) -> bool:
+    await connection.publish(PING_SUBJECT)
+    return False
