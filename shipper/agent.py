@@ -68,7 +68,7 @@ class Agent:
 
     @property
     def failures(self) -> int:
-        """How many paths could not be shipped."""
+        """How many paths cannot be shipped now."""
         return self._reader.failures
 
     @property
