@@ -128,6 +128,14 @@ class Chain:
         directory = resolved(self._place.path).parent
         return {entry.inode for entry in self._entries(directory, lambda _: True)}
 
+    def is_beside(self, inode: int) -> bool:
+        """Tell whether the log's directory has a file, whatever its name; if unknown, it has."""
+        directory = resolved(self._place.path).parent
+        try:
+            return bool(regular_files(directory, lambda found: found.inode() == inode))
+        except OSError:
+            return True
+
     def open_copy(
         self, position: Position, is_it: Callable[[int], bool] | None = None
     ) -> int | None:
