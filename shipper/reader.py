@@ -155,7 +155,8 @@ class Reader:
         self._scanned_ns = 0
         self._turns = 0
         self._bytes = 0
-        self._lost_before = 0
+        self._lost_before = self._restarts_before = 0
+        """Of logs that are gone."""
         self._scan_at = self._poll_at = self._sweep_at = self._scan_not_before = 0.0
         self._lingering: dict[SourceLog, float] = {}
         self._unrecorded: list[tuple[SourceLog, Batch]] = []
@@ -225,7 +226,7 @@ class Reader:
             hosts=hosts,
             files=sum(log.file_count for log in self._logs.values()),
             lost_bytes=self._lost_before + sum(log.lost_bytes for log in self._logs.values()),
-            restarts=sum(log.restarts for log in self._logs.values()),
+            restarts=self._restarts_before + sum(log.restarts for log in self._logs.values()),
             unwatched=len(self._unheard),
         )
 
@@ -488,6 +489,7 @@ class Reader:
         self._save([log])
         self._records[path] = log.record()
         self._lost_before += log.lost_bytes
+        self._restarts_before += log.restarts
         del self._logs[path]
         for name in (os.fspath(path), os.fspath(resolved(path))):
             if self._by_path.get(name) is log:

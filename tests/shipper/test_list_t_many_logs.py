@@ -278,6 +278,20 @@ def test_the_survey_tells_what_is_behind(tmp_path: Path, state: Path) -> None:
         assert reads.reader.survey().hosts["h"].backlog_bytes == 0
 
 
+def test_what_befell_a_log_counts_though_it_is_gone(tmp_path: Path, state: Path) -> None:
+    log = tmp_path / "h" / "app.log"
+    append(log, b"one\n")
+    quick = Reading(linger=0, grace=0, retire_after=0)
+    with reading(state, tmp_path / "h" / "*.log", reading=quick) as reads:
+        reads.until(lambda: "h/app.log" in reads.got)
+        log.write_bytes(b"other\n")
+        reads.until(lambda: reads.got["h/app.log"] == b"one\nother\n")
+        assert reads.reader.survey().restarts == 1
+        log.unlink()
+        reads.until(lambda: reads.reader.log_count == 0)
+        assert reads.reader.survey().restarts == 1
+
+
 def test_logs_that_are_gone_for_good_are_forgotten(
     tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
