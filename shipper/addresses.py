@@ -1,4 +1,4 @@
-"""Addresses to listen on, as people write them on a command line: ``:9100``, ``[::1]:9100``."""
+"""Addresses to listen on, as people write them on a command line: ``:9791``, ``[::1]:9791``."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ class ListenAddress(click.ParamType[Address]):
         found = _ADDRESS.fullmatch(value.strip())
         if found is None or int(found["port"]) > 65535:
             self.fail(
-                f"{value!r} is no address: write 127.0.0.1:9100, [::1]:9100 or :9100", param, ctx
+                f"{value!r} is no address: write 127.0.0.1:9791, [::1]:9791 or :9791", param, ctx
             )
         return Address(found["six"] or found["host"] or "", int(found["port"]))

@@ -68,7 +68,7 @@ class Agent:
 
     @property
     def failures(self) -> int:
-        """How many paths could not be shipped."""
+        """How many paths cannot be shipped now."""
         return self._reader.failures
 
     @property
@@ -188,7 +188,8 @@ class Agent:
         del self._lanes[log]
 
     async def _shrink(self, log: SourceLog, sentence: str) -> None:
-        self._problems.started(log, sentence, sentence)
+        # Whose it is for the publisher, too, who says so once a smaller one is in the stream.
+        self._problems.started((log.place.host, log.place.name), sentence, sentence)
         if len(self._lanes[log][0].payload) <= SMALLEST_BATCH:
             await asyncio.sleep(1.0)
         self._news.too_large.add(log)

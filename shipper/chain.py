@@ -27,6 +27,7 @@ class Newest(NamedTuple):
     """The youngest file of a log that is known, from which on others are looked for."""
 
     modified_ns: int
+    """When it was last written; where that is known, while it still had the log's name."""
     key: tuple[int, int] | None
     """Device and inode; None where the file was not found any more."""
 
@@ -96,8 +97,8 @@ class Chain:
         if newest is not None and current is not None and newest.key == current.key:
             return []
         for _ in range(_TRIES):
-            known = newest.key if newest is not None else wanted.key
-            found = self._generations(known)
+            known = (newest.key, newest.modified_ns) if newest is not None else (wanted.key, None)
+            found = self._generations(*known)
             younger = _younger(found, newest, wanted)
             if before is not None:
                 keys = _keys(younger)
@@ -105,7 +106,7 @@ class Chain:
             younger = [e for e in younger if not self._is_known(e)]
             opened = self._open(younger)
             # Another rotation while we looked would have moved each name on by one file.
-            if _keys(self._generations(known).in_order) == _keys(found.in_order) and (
+            if _keys(self._generations(*known).in_order) == _keys(found.in_order) and (
                 [_key_of(file) for file in opened] == _keys(younger)
             ):
                 return opened
@@ -126,6 +127,14 @@ class Chain:
         """Return those of all files in the log's directory."""
         directory = resolved(self._place.path).parent
         return {entry.inode for entry in self._entries(directory, lambda _: True)}
+
+    def is_beside(self, inode: int) -> bool:
+        """Tell whether the log's directory has a file, whatever its name; if unknown, it has."""
+        directory = resolved(self._place.path).parent
+        try:
+            return bool(regular_files(directory, lambda found: found.inode() == inode))
+        except OSError:
+            return True
 
     def open_copy(
         self, position: Position, is_it: Callable[[int], bool] | None = None
@@ -170,11 +179,15 @@ class Chain:
             raise NotALogError(f"{shown(self._place.path)} is no regular file")
         return Entry.of(target, status)
 
-    def _generations(self, known: tuple[int, int] | None = None) -> _Generations:
+    def _generations(
+        self, known: tuple[int, int] | None = None, current_ns: int | None = None
+    ) -> _Generations:
         path = resolved(self._place.path)
         stem = path.stem
         entries = self._entries(path.parent, lambda found: found.name.startswith(stem))
-        return _Generations(older_generations(path.name, entries, known), self._current())
+        return _Generations(
+            older_generations(path.name, entries, known, current_ns), self._current()
+        )
 
     def _same_inode(self, inode: int) -> list[Entry]:
         """Look for a file beside the log and, as logrotate's ``olddir`` has it, one level below."""

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
 import resource
 import signal
 import socket
@@ -18,8 +17,10 @@ from typing import TYPE_CHECKING
 import click
 
 from shipper.addresses import ListenAddress
+from shipper.batches import MAX_BATCH
 from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
+from shipper.subjects import is_literal
 from shipper.wire import DEFAULT_PREFIX
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ USAGE = 2
 COULD_NOT_TELL = 3
 
 _STANDARD_INPUT = "-"
-_PREFIX = re.compile(r"[^\s.*>\x00-\x20\x7f]+(\.[^\s.*>\x00-\x20\x7f]+)*", re.ASCII)
-_MAX_LINE = 512 << 10
 
 
 def _load_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
@@ -106,7 +105,7 @@ _NOT_IN_CONFIG = frozenset({"config", "files", "once", "help"})
 @click.option(
     "--max-line",
     type=click.IntRange(min=16),
-    default=_MAX_LINE,
+    default=MAX_BATCH,
     show_default=True,
     metavar="BYTES",
     help="Split longer lines; a header marks the pieces.",
@@ -180,6 +179,8 @@ def main(
             raise click.UsageError("standard input is shipped alone; name it without other files")
         if DIRECTORY_FIELD in host:
             raise click.UsageError("standard input lies in no directory; give a --host without one")
+        if metrics is not None:
+            raise click.UsageError("standard input is shipped without --metrics; leave it out")
         sys.exit(_run(_ship_standard_input(connection, following, prefix)))
     _check_files(following)
     where = state or _default_state()
@@ -190,7 +191,7 @@ def _check_names(host: str, prefix: str) -> None:
     from shipper.discovery import DIRECTORY_FIELD, host_of
     from shipper.wire import BadHostError
 
-    if not _PREFIX.fullmatch(prefix):
+    if not is_literal(prefix):
         raise click.UsageError(f"--prefix {prefix!r} is no subject without wildcards")
     try:
         host_of(host.replace(DIRECTORY_FIELD, "dir"), Path("/dir/file"))

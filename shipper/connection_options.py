@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from shipper.subjects import is_literal
+
 DEFAULT_SERVER = "nats://127.0.0.1:4222"
 DEFAULT_PORT = 4222
 DEFAULT_API_PREFIX = "$JS.API"
 DEFAULT_EVENT_PREFIX = "$JS.EVENT"
 DEFAULT_INBOX_PREFIX = "_INBOX"
 
-_PREFIX = re.compile(r"[^\s.*>\x00-\x20\x7f]+(\.[^\s.*>\x00-\x20\x7f]+)*")
 _DOMAIN = re.compile(r"[^\s.*>\x00-\x20\x7f]+")
 
 
@@ -161,7 +162,7 @@ class ConnectionOptions:
             "JetStream event prefix": self.js_event_prefix,
         }
         for what, prefix in prefixes.items():
-            if prefix is not None and not _PREFIX.fullmatch(prefix):
+            if prefix is not None and not is_literal(prefix):
                 raise BadSubjectPrefixError(
                     f"{what} {prefix!r}: a prefix has no spaces, wildcards or empty tokens, "
                     "and ends without a dot"

@@ -57,10 +57,6 @@ class DirectoryWatch:
         """The descriptor that is readable when something happened; -1 where there is none."""
         return self._file
 
-    def is_watched(self, directory: str) -> bool:
-        """Tell whether changes of its files are heard of."""
-        return directory in self._watches
-
     def add(self, directory: str) -> bool:
         """Watch a directory, and return whether that works."""
         if directory in self._watches:

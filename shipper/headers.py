@@ -6,6 +6,7 @@ block is kept and only what is asked for is parsed. Nothing here raises on hosti
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _VERSION = b"NATS/1.0"
@@ -36,10 +37,21 @@ def fields_of(block: bytes) -> dict[str, str]:
     Lines that are no ``Name: value`` are passed over, bytes that are not UTF-8 are replaced.
     """
     fields: dict[str, str] = {}
+    for name, value in _lines_of(block):
+        fields.setdefault(name, value)
+    return fields
+
+
+def server_fields_of(block: bytes) -> dict[str, str]:
+    """Return the fields as the server has them: of a repeated field, the last value.
+
+    The server appends its own to those of the publisher, who may have sent some of that name.
+    """
+    return dict(_lines_of(block))
+
+
+def _lines_of(block: bytes) -> Iterator[tuple[str, str]]:
     for line in block.split(_END_OF_LINE)[1:]:
         name, colon, value = line.partition(b":")
         if colon and name.isascii():
-            fields.setdefault(
-                name.decode("ascii").strip(), value.strip().decode("utf-8", "replace")
-            )
-    return fields
+            yield name.decode("ascii").strip(), value.strip().decode("utf-8", "replace")

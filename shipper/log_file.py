@@ -35,6 +35,7 @@ class LogFile:
         "_marker",
         "_stuck_at",
         "acked",
+        "current_ns",
         "device",
         "file",
         "grown_at",
@@ -61,6 +62,8 @@ class LogFile:
         self.size = status.st_size
         self.shrunk_from = 0
         self.modified_ns = status.st_mtime_ns
+        self.current_ns = position.modified_ns if position else status.st_mtime_ns
+        """When it was last written while it had the log's name, as far as is known."""
         # A file that nobody wrote for a while needs no time to settle.
         self.grown_at = time.monotonic() - max(0.0, time.time() - status.st_mtime)
         self.unread_since = self._lag_since = self.grown_at

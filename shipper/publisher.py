@@ -127,6 +127,7 @@ class Publisher:
         backoff = Backoff(start=0.1, cap=2.0)
         who = (batch.source.host, batch.source.name)
         while True:
+            is_sent = self._connection.state == "connected"
             try:
                 refusal = await self._try(batch, labels)
             except NotConnectedError:  # the connection says so itself
@@ -139,7 +140,7 @@ class Publisher:
                 if refusal.too_large:
                     raise BatchTooLargeError(refusal.sentence)
                 self._problems.started(who, refusal.kind, refusal.sentence)
-            self._figures.retries += 1
+            self._figures.retries += is_sent
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(backoff.next_wait()):
                     await self._stopping.wait()

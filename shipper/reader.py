@@ -130,8 +130,6 @@ class Reader:
         problems: Problems,
         limit: Callable[[], int],
     ) -> None:
-        self.failures = 0
-        """How many paths could not be followed."""
         self._following = following
         self._checkpoint = checkpoint
         self._problems = problems
@@ -144,6 +142,8 @@ class Reader:
         self._by_path: dict[str, SourceLog] = {}
         """Also by where links lead: what the kernel reports."""
         self._gone: dict[Path, None] = {}
+        self._refused: set[Path] = set()
+        """What stands where a log is wanted, and is none now."""
         self._watch = DirectoryWatch()
         self._unheard: dict[SourceLog, None] = {}
         """Logs of which the kernel tells nothing."""
@@ -155,7 +155,8 @@ class Reader:
         self._scanned_ns = 0
         self._turns = 0
         self._bytes = 0
-        self._lost_before = 0
+        self._lost_before = self._restarts_before = 0
+        """Of logs that are gone."""
         self._scan_at = self._poll_at = self._sweep_at = self._scan_not_before = 0.0
         self._lingering: dict[SourceLog, float] = {}
         self._unrecorded: list[tuple[SourceLog, Batch]] = []
@@ -165,6 +166,11 @@ class Reader:
     def log_count(self) -> int:
         """How many logs are followed."""
         return len(self._logs)
+
+    @property
+    def failures(self) -> int:
+        """How many paths cannot be followed now."""
+        return len(self._refused)
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -220,7 +226,7 @@ class Reader:
             hosts=hosts,
             files=sum(log.file_count for log in self._logs.values()),
             lost_bytes=self._lost_before + sum(log.lost_bytes for log in self._logs.values()),
-            restarts=sum(log.restarts for log in self._logs.values()),
+            restarts=self._restarts_before + sum(log.restarts for log in self._logs.values()),
             unwatched=len(self._unheard),
         )
 
@@ -382,6 +388,8 @@ class Reader:
                 since_ns=self._scanned_ns - _CLOCK_STEP_NS if self._scans else None,
             )
             self._add(path, found.logs[path], beginning)
+        for path in self._refused - found.logs.keys():
+            self._accept(path)
         if not self._scans:
             self._watch.give_back()
         self._scans += 1
@@ -404,6 +412,7 @@ class Reader:
         root = pattern.root
         try:
             if record is None and not self._is_new(path, root):
+                self._accept(path)
                 return
             place = self._place(path, pattern, record)
             log = SourceLog(
@@ -422,7 +431,7 @@ class Reader:
         except OSError as error:
             self._refuse(path, _unreadable(path, error))
         else:
-            self._problems.ended(path)
+            self._accept(path)
             self._logs[path] = log
             # What it says is the log's own from now on; of ten thousand it is megabytes.
             self._records.pop(path, None)
@@ -468,14 +477,19 @@ class Reader:
         return None
 
     def _refuse(self, path: Path, sentence: str) -> None:
-        self.failures += 1
+        self._refused.add(path)
         self._problems.started(path, sentence, sentence)
+
+    def _accept(self, path: Path) -> None:
+        self._refused.discard(path)
+        self._problems.ended(path)
 
     def _drop(self, log: SourceLog) -> None:
         path = log.place.path
         self._save([log])
         self._records[path] = log.record()
         self._lost_before += log.lost_bytes
+        self._restarts_before += log.restarts
         del self._logs[path]
         for name in (os.fspath(path), os.fspath(resolved(path))):
             if self._by_path.get(name) is log:

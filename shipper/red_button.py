@@ -22,7 +22,7 @@ from shipper.connection import (
     Reply,
     Subscription,
 )
-from shipper.headers import fields_of, status_of
+from shipper.headers import fields_of, server_fields_of, status_of
 from shipper.problems import Problems
 from shipper.wire import (
     ORDER_KEY_ALL,
@@ -38,6 +38,8 @@ POLL_SECONDS = 300.0
 _SPREAD_SECONDS = 0.3
 """So many shippers that hear the bell do not all read at once."""
 _AGAIN_SECONDS = 1.0
+_MISSING_AGAIN_AT_MOST = 10.0
+"""How long, at most, until a bucket is looked for again of which orders are known."""
 _UNKNOWN_AT_MOST = 10.0
 """How long lines wait to know what the button says, if the bucket does not answer."""
 _ONE_BY_ONE = 16
@@ -68,6 +70,8 @@ class RedButton:
         self._known: Container[str] = ()
         """Hosts whose orders were read."""
         self._is_asked = False
+        self._missed = 0
+        """How often in a row nobody answered for the bucket."""
         self._rung = asyncio.Event()
         self._changed = asyncio.Event()
         """Wakes whoever waits just then."""
@@ -153,8 +157,8 @@ class RedButton:
         try:
             hosts = self._hosts()
             orders = await self._orders_now(hosts)
-        except NoRespondersError:  # no bucket: nobody ever pressed the button
-            orders = {}
+        except NoRespondersError:
+            return self._missing()
         except PermissionDeniedError as error:
             self._problems.started(self, "button", f"the red button cannot be read: {error}")
             self._known = _Everybody()
@@ -164,14 +168,36 @@ class RedButton:
             if self._connection.state == "connected":
                 self._problems.started(self, "button", f"the red button cannot be read: {error}")
             return _AGAIN_SECONDS
+        self._missed = 0
         self._problems.ended(self)
-        self._known = hosts if len(hosts) <= _ONE_BY_ONE else _Everybody()
-        is_news = orders != self._orders
-        self._orders = orders
-        self._wake()
-        if is_news:
+        self._know(hosts)
+        if orders != self._orders:
+            self._orders = orders
             self._on_change()
+        self._wake()
         return POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+
+    def _missing(self) -> float:
+        """There is no bucket, or none whose server is up: only who knows no order ships."""
+        if any(order != _NO_ORDER for order in self._orders.values()):
+            longest = _MISSING_AGAIN_AT_MOST
+            self._problems.started(
+                self,
+                "button",
+                f"nobody answers for the bucket {ORDERS_BUCKET}; the last order of the red button "
+                "stands until the bucket is there again",
+            )
+        else:
+            longest = POLL_SECONDS
+            self._problems.ended(self)
+        self._know(self._hosts())
+        self._wake()
+        wait = min(longest, _AGAIN_SECONDS * (1 << min(self._missed, 16)))
+        self._missed += 1
+        return wait * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+
+    def _know(self, hosts: Collection[str]) -> None:
+        self._known = hosts if len(hosts) <= _ONE_BY_ONE else _Everybody()
 
     async def _orders_now(self, hosts: Collection[str]) -> dict[str, Order]:
         if len(hosts) > _ONE_BY_ONE:
@@ -190,7 +216,7 @@ class RedButton:
         while True:
             wanted = {"seq": sequence, "next_by_subj": orders_subject(">")}
             reply = await self._connection.request(_API, msgspec.json.encode(wanted))
-            fields = fields_of(reply.headers)
+            fields = server_fields_of(reply.headers)
             if "Nats-Sequence" not in fields:
                 return orders
             sequence = int(fields["Nats-Sequence"]) + 1

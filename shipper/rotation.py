@@ -26,6 +26,8 @@ class Entry:
     inode: int
     size: int
     modified_ns: int
+    changed_ns: int = 0
+    """When it was last written, renamed or otherwise changed."""
 
     @classmethod
     def of(cls, path: Path, status: os.stat_result) -> Entry:
@@ -36,6 +38,7 @@ class Entry:
             inode=status.st_ino,
             size=status.st_size,
             modified_ns=status.st_mtime_ns,
+            changed_ns=status.st_ctime_ns,
         )
 
     @property
@@ -101,25 +104,48 @@ def regular_files(directory: Path, is_wanted: Callable[[os.DirEntry[str]], bool]
 
 
 def older_generations(
-    log_name: str, entries: list[Entry], known: tuple[int, int] | None = None
+    log_name: str,
+    entries: list[Entry],
+    known: tuple[int, int] | None = None,
+    current_ns: int | None = None,
 ) -> list[Entry]:
     """Return the rotated generations of a log, oldest first.
 
-    Numbers count from the youngest, whatever the clock says; dates and other marks go by the
-    time of the last change.
+    Numbers count from the youngest, whatever the clock says, unless each was renamed after those
+    below it; dates and other marks go by the time of the last change.
 
     Args:
         log_name: the log's own name.
         entries: the files of its directory.
         known: device and inode of a file that was the log's. Only where that one was renamed to
             a name such as ``app-1.log`` are others of this kind generations, too.
+        current_ns: when that one was last written while it had the log's name, as far as is known.
     """
     mark_of = rotation_mark
     if any(e.key == known and numbered_before_extension(e.path.name, log_name) for e in entries):
         mark_of = numbered_before_extension
     marked = [(e, m) for e in entries if (m := mark_of(e.path.name, log_name))]
     if all(mark.groupdict().get("number") for _, mark in marked):
-        marked.sort(key=lambda pair: -int(pair[1]["number"]))
-    else:
-        marked.sort(key=lambda pair: (pair[0].modified_ns, pair[0].path.name))
+        marked.sort(key=lambda pair: int(pair[1]["number"]))
+        upwards = [entry for entry, _ in marked]
+        return upwards if _youngest_is_last(upwards, known, current_ns) else upwards[::-1]
+    marked.sort(key=lambda pair: (pair[0].modified_ns, pair[0].path.name))
     return [entry for entry, _ in marked]
+
+
+def _youngest_is_last(
+    numbered: list[Entry], known: tuple[int, int] | None, current_ns: int | None
+) -> bool:
+    """Tell whether numbers grow with each rotation, so that only the newest file is ever renamed.
+
+    Where all are moved on by one, each is renamed a moment before those below it. Late lines in a
+    file could hide that, so what stands below the known file must be untouched since that one was
+    current.
+    """
+    for times in ([e.changed_ns for e in numbered], [e.modified_ns for e in numbered]):
+        if not times or times[0] == times[-1] or times != sorted(times):
+            return False
+    keys = [entry.key for entry in numbered]
+    if current_ns is None or known not in keys:
+        return True
+    return all(entry.changed_ns < current_ns for entry in numbered[: keys.index(known)])

@@ -12,8 +12,6 @@ import os
 import socket
 from collections.abc import Mapping
 
-from shipper.log_format import plain
-
 log = logging.getLogger(__name__)
 
 
@@ -40,10 +38,6 @@ class ServiceNotice:
     def stopping(self) -> None:
         """Say that it drains and will end."""
         self._send("STOPPING=1")
-
-    def status(self, text: str) -> None:
-        """Say in one line how it is: ``systemctl status`` shows it."""
-        self._send(f"STATUS={plain(text)}")
 
     async def keep_alive(self) -> None:
         """Give signs of life for as long as the event loop turns. Never returns."""

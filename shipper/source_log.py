@@ -24,6 +24,11 @@ logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN_AFTER = 1.0
 """Seconds between looks at what stands in the log's place and is not to be shipped."""
+_MOVED_PATIENCE = 10
+"""So many times longer than a rotated file a log that was moved away is watched for late lines:
+nothing has taken its place, so whoever wrote it may still do so."""
+_SEARCH_AGAIN_AFTER = 60.0
+"""Seconds between searches of a directory for a log's file that has another name now."""
 _FILES_HELD = 8
 _RETIRED_KEPT = 64
 _RETIRED_AT_MOST = 1024
@@ -69,6 +74,7 @@ class SourceLog:
         "_path",
         "_reading",
         "_retired",
+        "_search_at",
         "in_hand",
         "is_dirty",
         "lost_bytes",
@@ -101,7 +107,7 @@ class SourceLog:
         self._files: list[LogFile] = []
         self._newest: Newest | None = None
         self._retired: dict[tuple[int, int], Position] = {}
-        self._look_again_at = 0.0
+        self._look_again_at = self._search_at = 0.0
         self._is_path_there = True
         self._path = os.fspath(place.path)
         try:
@@ -130,6 +136,8 @@ class SourceLog:
             status = os.stat(self._path)  # noqa: PTH116 - most of what a quiet log costs
         except (FileNotFoundError, NotADirectoryError):
             status = None
+        if self._is_path_there and status is None:
+            self._search_at = now + _MOVED_PATIENCE * self._reading.retire_after
         self._is_path_there = status is not None
         newest = self._files[-1] if self._files else None
         is_same = newest and status and newest.key == (status.st_dev, status.st_ino)
@@ -156,6 +164,7 @@ class SourceLog:
             # Nothing was read by which to tell that it was written, copied and truncated.
             self._insert_between(Newest(newest.modified_ns, None), newest)
         newest.measure(status, now)
+        newest.current_ns = newest.modified_ns
         if is_touched and not newest.unread and newest.is_rewritten():
             self._start_over(newest)
             return False
@@ -296,7 +305,7 @@ class SourceLog:
             if file.acked != file.size or not (is_last or self._is_settled(file, now)):
                 return
             is_deleted = os.fstat(file.file).st_nlink == 0
-            if is_last and not is_deleted:
+            if is_last and not is_deleted and not self._is_moved_away(file, now):
                 return
             is_quiet = now - file.grown_at >= self._reading.retire_after
             if not is_quiet and len(self._files) <= _FILES_HELD:
@@ -309,6 +318,13 @@ class SourceLog:
                 self._keep_retired(replace(file.position(), is_retired=True))
             file.close()
             self.is_dirty = True
+
+    def _is_moved_away(self, file: LogFile, now: float) -> bool:
+        quiet_at = file.grown_at + _MOVED_PATIENCE * self._reading.retire_after
+        if now < max(self._search_at, quiet_at):
+            return False
+        self._search_at = now + _SEARCH_AGAIN_AFTER
+        return not self._chain.is_beside(file.inode)
 
     def _keep_retired(self, position: Position) -> None:
         self._retired[position.key] = position
@@ -328,7 +344,7 @@ class SourceLog:
     def _adopt_successors(self, wanted: Beginning = PLAIN) -> None:
         """Append what is younger than the newest file known, up to what the path names now."""
         if self._files:
-            self._newest = Newest(self._files[-1].modified_ns, self._files[-1].key)
+            self._newest = Newest(self._files[-1].current_ns, self._files[-1].key)
         for file in self._chain.open_younger(self._newest, wanted):
             self._append(LogFile(file))
             self._look_again_at = 0.0

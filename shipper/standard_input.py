@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
+import select
 import threading
 
 from shipper.agent import STOP_SECONDS
 from shipper.batches import Batch, batch_limit, cut
 from shipper.connection import Connection
+from shipper.heartbeat import HeartbeatSender
 from shipper.log_file import new_identity
 from shipper.problems import Problems
 from shipper.publisher import BatchTooLargeError, Publisher
-from shipper.reader import Following
+from shipper.reader import Following, HostStanding, Survey
+from shipper.red_button import RedButton
 from shipper.wire import SourceRange
+
+logger = logging.getLogger(__name__)
 
 _CHUNK = 1 << 16
 _CHUNKS_AHEAD = 64
@@ -29,10 +35,14 @@ class StandardInput:
         self._host = following.host
         self._reading = following.reading
         self._stopping = asyncio.Event()
-        self._publisher = Publisher(connection, prefix, Problems(), self._stopping)
+        problems = Problems()
+        self._publisher = Publisher(connection, prefix, problems, self._stopping)
+        self._button = RedButton(connection, problems, lambda: (self._host,), self._order_changed)
+        self._heartbeat = HeartbeatSender(connection, problems, self._button, self._survey)
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue(_CHUNKS_AHEAD)
         self._content = b""
         self._ends = False
+        self._is_readable = True
         self._file = new_identity(os.fstat(0).st_ino)
         self._read = self._lines = 0
         self._inside_line = False
@@ -40,9 +50,22 @@ class StandardInput:
     def stop(self) -> None:
         """Read no more, await what is in flight, and end."""
         self._stopping.set()
+        self._button.stop()
 
     async def run(self) -> bool:
-        """Return whether all that was read is in the stream."""
+        """Return whether all that there was is in the stream."""
+        beside = [
+            asyncio.create_task(self._button.run(), name="red button"),
+            asyncio.create_task(self._heartbeat.run(), name="heartbeat"),
+        ]
+        try:
+            return await self._run()
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
+
+    async def _run(self) -> bool:
         # A thread that nobody waits for: a read from a terminal cannot be interrupted.
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._feed, args=(loop,), name="stdin", daemon=True).start()
@@ -53,17 +76,38 @@ class StandardInput:
         stopped.cancel()
         if not shipping.done():
             shipping.cancel()
-            return not self._content
+            return False
         await shipping
-        return not self._content
+        return self._is_readable and not self._content
+
+    def _order_changed(self) -> None:
+        self._heartbeat.hurry()
+
+    async def _survey(self) -> Survey:
+        return Survey(hosts={self._host: HostStanding(logs=1, backlog_bytes=len(self._content))})
 
     def _feed(self, loop: asyncio.AbstractEventLoop) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
             while True:
-                chunk = os.read(0, _CHUNK)
+                chunk = self._next_chunk()
                 asyncio.run_coroutine_threadsafe(self._chunks.put(chunk), loop).result()
                 if not chunk:
                     return
+
+    def _next_chunk(self) -> bytes:
+        while True:
+            try:
+                return os.read(0, _CHUNK)
+            except BlockingIOError:
+                # Whoever shares the other end made it so, and may rely on it.
+                select.select([0], [], [])
+            except OSError as error:
+                logger.error(
+                    "cannot read standard input: %s; what was read before is shipped",
+                    (error.strerror or type(error).__name__).lower(),
+                )
+                self._is_readable = False
+                return b""
 
     async def _ship(self) -> None:
         while not self._stopping.is_set():
@@ -72,6 +116,8 @@ class StandardInput:
             if not self._content and self._ends:
                 return
             while (batch := self._next_batch(limit)) is not None:
+                if not await self._button.permit(self._host, len(batch.payload)):
+                    return
                 try:
                     if not await self._publisher.publish(batch):
                         return

@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from shipper.headers import fields_of
+from shipper.subjects import is_literal
 
 DEFAULT_PREFIX = "logs"
 
@@ -44,7 +45,6 @@ HOSTS_PER_HEARTBEAT = 500
 Split = Literal["head", "middle", "tail"]
 """Which piece of a line too long for one message a payload ends or begins with."""
 
-_HOST = re.compile(r"[^\s.*>\x00-\x20\x7f]+(\.[^\s.*>\x00-\x20\x7f]+)*", re.ASCII)
 _WHITE = re.compile(r"[\s\x00-\x20\x7f]")
 _NOT_IN_KEY = re.compile(r"[^-/_.a-zA-Z0-9]+")
 _SPAN = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
@@ -244,7 +244,7 @@ def publish_subject(prefix: str, host: str) -> str:
     Raises:
         BadHostError: the host cannot be part of a subject.
     """
-    if not _HOST.fullmatch(host):
+    if not is_literal(host):
         raise BadHostError(host)
     return f"{prefix}.{host}"
 

@@ -8,13 +8,16 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from natsconsole.receiver.archive import OPEN_FILES
 from natsconsole.receiver.receiver import DRAIN_LIMIT
 
-PACKAGING = Path(__file__).parent.parent / "packaging"
+ROOT = Path(__file__).parent.parent
+PACKAGING = ROOT / "packaging"
 UNIT = PACKAGING / "systemd/natsconsole-receive.service"
 ROTATION = PACKAGING / "logrotate/natsconsole-receive"
 
@@ -38,6 +41,29 @@ def test_the_unit_gives_the_receiver_what_it_needs_and_no_more() -> None:
     assert int(found["LimitNOFILE"]) > 1024
     assert (found["Type"], found["Restart"]) == ("notify", "on-failure")
     assert "AF_UNIX" in found["RestrictAddressFamilies"]
+
+
+def test_nothing_is_turned_on_that_needs_an_extra() -> None:
+    """Without it the programs end at once, and the services would start them again for ever."""
+    assert "--metrics" not in service()["ExecStart"]
+    config = tomllib.loads((PACKAGING / "shipper/shipper.toml").read_text())
+    assert "metrics" not in config
+    for path in (UNIT, PACKAGING / "shipper/shipper.toml"):
+        assert "natsconsole[metrics]" in path.read_text()
+        assert ":9100" not in path.read_text(), "node_exporter listens there"
+
+
+def test_the_unit_allows_the_files_that_the_receiver_holds_open() -> None:
+    assert f"({OPEN_FILES})" in UNIT.read_text()
+    assert int(service()["LimitNOFILE"]) > OPEN_FILES
+
+
+def test_the_sdist_has_what_its_tests_read() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert {"tests", "docs", "packaging"} <= set(included)
+    assert {path.name for path in ROOT.glob("*.md")} <= set(included)
+    assert all((ROOT / name).exists() for name in included)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")

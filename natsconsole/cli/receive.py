@@ -59,6 +59,8 @@ def _token(_: click.Context, param: click.Parameter, value: str) -> str:
     "directory",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
+    envvar="SHIPPER_DIRECTORY",
+    show_envvar=True,
     help="Where hosts' files go; receivers of one group may share it.",
 )
 @click.option("--group", default="archive", show_default=True, callback=_token)

@@ -6,12 +6,13 @@ trip through a type would drop what a newer server knows and we do not.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from shipper.connection import NoRespondersError
-from shipper.headers import fields_of, status_of
+from shipper.headers import server_fields_of, status_of
 
 API_PREFIX = "$JS.API"
 Json = dict[str, Any]
@@ -55,6 +56,8 @@ STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
 CONSUMER_EXISTS = 10148
 NO_MESSAGE_FOUND = 10037
+
+_COUNT = re.compile(r"[0-9]{1,18}")
 
 
 class _Error(msgspec.Struct):
@@ -371,19 +374,22 @@ def stored_message(headers: bytes, payload: bytes) -> StoredMessage | None:
     Raises:
         ApiError: the request was refused.
     """
+    fields = server_fields_of(headers)
     status = status_of(headers)
-    if status is not None:
+    # A publisher may send a status, too, but only what is stored has a sequence.
+    if status is not None and "Nats-Sequence" not in fields:
         if status.code in (204, 404):
             return None
         raise ApiError(status.code, 0, status.description)
-    fields = fields_of(headers)
+    pending = fields.get("Nats-Num-Pending", "")
     return StoredMessage(
         subject=fields.get("Nats-Subject", ""),
         sequence=int(fields.get("Nats-Sequence", "0")),
         time=fields.get("Nats-Time-Stamp", ""),
         headers=headers,
         payload=payload,
-        pending=int(fields.get("Nats-Num-Pending", "0") or 0),
+        # Where no batch was asked for, it is the publisher's, who may have sent anything.
+        pending=int(pending) if _COUNT.fullmatch(pending) else 0,
     )
 
 

@@ -17,7 +17,7 @@ import msgspec
 from natsconsole.gateway.jetstream import API_PREFIX
 from natsconsole.receiver.delivery import Delivery, place_of
 from shipper.connection import Connection, Subscription
-from shipper.headers import fields_of, status_of
+from shipper.headers import server_fields_of, status_of
 from shipper.wire import SourceRange, source_range
 
 PRIORITY_GROUP = "receiver"
@@ -176,7 +176,7 @@ class Pull:
         self._last_consumer_sequence = consumer_sequence
         self.delivered += 1
         if not self._pin:
-            self._pin = fields_of(headers).get("Nats-Pin-Id", "")
+            self._pin = server_fields_of(headers).get("Nats-Pin-Id", "")
         source = None
         if headers and headers != self._headers_without_range:
             source = source_range(headers)
@@ -204,7 +204,7 @@ class Pull:
         status = status_of(headers)
         if status is None:
             return
-        fields = fields_of(headers)
+        fields = server_fields_of(headers)
         if status.code == 100:
             last = int(fields.get("Nats-Last-Consumer", "0"))
             if self._last_consumer_sequence is None or last <= self._last_consumer_sequence:

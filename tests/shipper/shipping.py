@@ -18,7 +18,7 @@ from shipper.discovery import LogPlace, Pattern
 from shipper.headers import fields_of
 from shipper.reader import Following
 from shipper.source_log import Reading, SourceLog
-from shipper.wire import SourceRange, source_range
+from shipper.wire import ORDERS_BUCKET, SourceRange, source_range
 from tests.support.waiting import until
 
 QUICK = Reading(linger=0.0, grace=0.05)
@@ -51,6 +51,30 @@ async def make_stream(connection: Connection, **config: Any) -> None:
         "allow_direct": True,
     }
     await api(connection, "STREAM.CREATE.LOGS", wanted | config)
+
+
+async def make_bucket(connection: Connection) -> None:
+    """Make the bucket of the red button."""
+    wanted = {
+        "name": f"KV_{ORDERS_BUCKET}",
+        "subjects": [f"$KV.{ORDERS_BUCKET}.>"],
+        "storage": "file",
+        "max_msgs_per_subject": 1,
+        "allow_direct": True,
+        "allow_rollup_hdrs": True,
+    }
+    await api(connection, f"STREAM.CREATE.KV_{ORDERS_BUCKET}", wanted)
+
+
+async def press(connection: Connection, key: str, **order: Any) -> None:
+    """Press the red button."""
+    reply = await connection.request(f"$KV.{ORDERS_BUCKET}.{key}", json.dumps(order).encode())
+    assert "seq" in json.loads(reply.data)
+
+
+async def release(connection: Connection, key: str) -> None:
+    """Release it."""
+    await connection.request(f"$KV.{ORDERS_BUCKET}.{key}", headers={"KV-Operation": "DEL"})
 
 
 async def stored(connection: Connection, host: str | None = None) -> list[Stored]:

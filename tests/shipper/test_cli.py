@@ -220,6 +220,12 @@ async def test_bad_input_is_one_line_and_exit_2(
     assert "Traceback" not in text
 
 
+async def test_standard_input_has_no_metrics() -> None:
+    code, out, said = await run("shipper", "-", "-s", NOWHERE, "--metrics", "127.0.0.1:0")
+    assert (code, out) == (2, "")
+    assert "standard input is shipped without --metrics" in said
+
+
 async def test_a_second_shipper_on_one_state_is_refused(
     connection: Connection, log: Path, flags: list[str | Path]
 ) -> None:

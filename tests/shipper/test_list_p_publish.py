@@ -253,12 +253,14 @@ async def test_p_each_refusal_is_told_apart_waited_for_and_over(
 
 
 async def test_p_10054_the_stream_takes_only_small_messages(
-    connection: Connection, log: Path, state: Path
+    connection: Connection, log: Path, state: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await make_stream(connection, max_msg_size=2500)
-    async with shipping(connection, state, following(log)):
+    async with shipping(connection, state, following(log)) as agent:
         append(log, LINES[: 93 * 1000])
         await arrives(connection, LINES[: 93 * 1000])
+        assert "(10054)" in caplog.text
+        await until(lambda: not agent.problems)
 
 
 async def test_p_denied_missing_and_silent_are_told_apart(

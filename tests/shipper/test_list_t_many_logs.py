@@ -232,6 +232,26 @@ def test_a_directory_that_is_made_again_is_heard_of(tmp_path: Path, state: Path)
         reads.until(lambda: reads.got["h/app.log"] == b"one\ntwo\n")
 
 
+def test_what_was_refused_and_is_gone_is_no_problem_any_more(tmp_path: Path, state: Path) -> None:
+    directory = tmp_path / "h"
+    append(directory / "app.log", b"one\n")
+    for name in ("a.log", "b.log"):
+        os.mkfifo(directory / name)
+    with reading(state, directory / "*.log") as reads:
+        for _ in range(3):
+            reads.turn(rescan=True)
+        assert (reads.reader.failures, len(reads.problems.sentences)) == (2, 2)
+        (directory / "a.log").unlink()
+        reads.turn(rescan=True)
+        (problem,) = reads.problems.sentences
+        assert "b.log is not shipped" in problem
+        (directory / "b.log").rename(tmp_path / "b.log")
+        append(directory / "b.log", b"two\n")
+        reads.turn(rescan=True)
+        assert (reads.reader.failures, reads.problems.sentences) == (0, ())
+        reads.until(lambda: "h/b.log" in reads.got)
+
+
 def test_what_excludes_name_is_left_out(tmp_path: Path, state: Path) -> None:
     from shipper.discovery import Pattern, find_logs
 
@@ -256,6 +276,20 @@ def test_the_survey_tells_what_is_behind(tmp_path: Path, state: Path) -> None:
         reads.until(lambda: reads.reader.log_count and not reads.news.acked)
         reads.turn()
         assert reads.reader.survey().hosts["h"].backlog_bytes == 0
+
+
+def test_what_befell_a_log_counts_though_it_is_gone(tmp_path: Path, state: Path) -> None:
+    log = tmp_path / "h" / "app.log"
+    append(log, b"one\n")
+    quick = Reading(linger=0, grace=0, retire_after=0)
+    with reading(state, tmp_path / "h" / "*.log", reading=quick) as reads:
+        reads.until(lambda: "h/app.log" in reads.got)
+        log.write_bytes(b"other\n")
+        reads.until(lambda: reads.got["h/app.log"] == b"one\nother\n")
+        assert reads.reader.survey().restarts == 1
+        log.unlink()
+        reads.until(lambda: reads.reader.log_count == 0)
+        assert reads.reader.survey().restarts == 1
 
 
 def test_logs_that_are_gone_for_good_are_forgotten(

@@ -100,6 +100,71 @@ def test_t03_t04_rename_while_stopped(log: Path, times: int, style: str) -> None
     assert drained(reader.restart()) == wanted + b"new\n"
 
 
+def append_later(path: Path, text: bytes, *, than: Path) -> None:
+    """Append so that the file's time is a later one: the kernel's clock ticks by milliseconds."""
+    append(path, text)
+    while path.stat().st_ctime_ns <= than.stat().st_ctime_ns:
+        os.truncate(path, path.stat().st_size - len(text))
+        append(path, text)
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("style", ["app.log.{}", "app-{}.log"])
+def test_t03_t04_numbers_that_grow_with_each_rotation(
+    log: Path, style: str, times: int, is_stopped: bool
+) -> None:
+    """As log4j2 counts: the youngest has the highest number."""
+    before = log.rename(log.with_name(style.format(1)))
+    append_later(log, b"old\n", than=before)
+    before = log.rename(log.with_name(style.format(2)))
+    append_later(log, b"begun\n", than=before)
+    reader = LogReader(log)
+    assert drained(reader) == b"begun\n"
+    wanted = b""
+    for turn in range(times):
+        before = log.rename(log.with_name(style.format(3 + turn)))
+        append_later(log, b"new %d\n" % turn, than=before)
+        wanted += b"new %d\n" % turn
+    if is_stopped:
+        reader = reader.restart()
+    assert drained(reader) == wanted
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_t03_t04_late_lines_do_not_turn_the_order_round(log: Path, is_stopped: bool) -> None:
+    """Whoever still has the first file open makes it the youngest by its times."""
+    reader = LogReader(log)
+    drained(reader)
+    with log.open("ab") as held:
+        shift(log)
+        append(log, b"two\n")
+        shift(log)
+        append(log, b"three\n")
+        late, young = (log.with_name(f"app.log.{number}") for number in (2, 1))
+        while late.stat().st_ctime_ns <= young.stat().st_ctime_ns:
+            held.write(b"late\n")
+            held.flush()
+    wanted = late.read_bytes().removeprefix(b"one\n") + b"two\nthree\n"
+    if is_stopped:
+        reader = reader.restart()
+    assert drained(reader) == wanted
+
+
+@pytest.mark.parametrize("upwards", [False, True])
+def test_t03_t04_older_generations_that_are_wanted_come_in_order(log: Path, upwards: bool) -> None:
+    for number in (1, 2):
+        if upwards:
+            before = log.rename(log.with_name(f"app.log.{number}"))
+        else:
+            shift(log)
+            before = log.with_name("app.log.1")
+        append_later(log, b"new %d\n" % number, than=before)
+    paths = frozenset(log.with_name(f"app.log.{number}") for number in (1, 2))
+    reader = LogReader(log, wanted=Beginning(paths=paths))
+    assert drained(reader) == b"one\nnew 1\nnew 2\n"
+
+
 @pytest.mark.parametrize("style", ["app.log-2026010{}", "app-2026-01-0{}.log", "app.2026010{}.log"])
 def test_t03_t04_dated_names_while_stopped(log: Path, style: str) -> None:
     reader = LogReader(log)

@@ -10,10 +10,12 @@ import pytest
 
 from shipper.batches import Batch
 from shipper.connection import Connection
+from shipper.figures import Figures
 from shipper.problems import Problems
 from shipper.publisher import BatchTooLargeError, Publisher, refusal_of
 from shipper.wire import SourceRange
 from tests.shipper.shipping import api, content, make_stream
+from tests.support.nats_server import NatsServer
 from tests.support.waiting import until
 
 
@@ -121,6 +123,31 @@ async def test_no_answer_is_tried_again_until_stopped(connection: Connection) ->
     await until(lambda: len(asked) > 1)
     stopping.set()
     assert await task is False
+
+
+async def test_what_was_not_sent_is_no_retry(
+    nats_server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_stream(connection)
+    waits = 0
+    wait = connection.wait_connected
+
+    async def count(timeout: float) -> None:
+        nonlocal waits
+        waits += 1
+        await wait(timeout)
+
+    await nats_server.stop()
+    await until(lambda: connection.state != "connected")
+    figures = Figures()
+    publishing = Publisher(connection, "logs", Problems(), asyncio.Event(), figures=figures)
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "wait_connected", count)
+        task = asyncio.create_task(publishing.publish(batch()))
+        await until(lambda: waits > 2)
+    assert figures.retries == 0
+    await nats_server.start()
+    assert await task
 
 
 async def test_too_large_for_the_stream(connection: Connection) -> None:

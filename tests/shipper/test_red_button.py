@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,17 @@ from shipper.wire import (
     order_key,
     strictest,
 )
-from tests.shipper.shipping import api, arrives, content, following, make_stream, shipping
+from tests.shipper.shipping import (
+    api,
+    arrives,
+    content,
+    following,
+    make_bucket,
+    make_stream,
+    press,
+    release,
+    shipping,
+)
 from tests.support.waiting import until
 
 OBEYED_SECONDS = 2.0
@@ -31,27 +40,6 @@ def append(path: Path, text: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
     with path.open("ab") as file:
         file.write(text)
-
-
-async def make_bucket(connection: Connection) -> None:
-    wanted = {
-        "name": f"KV_{ORDERS_BUCKET}",
-        "subjects": [f"$KV.{ORDERS_BUCKET}.>"],
-        "storage": "file",
-        "max_msgs_per_subject": 1,
-        "allow_direct": True,
-        "allow_rollup_hdrs": True,
-    }
-    await api(connection, f"STREAM.CREATE.KV_{ORDERS_BUCKET}", wanted)
-
-
-async def press(connection: Connection, key: str, **order: Any) -> None:
-    reply = await connection.request(f"$KV.{ORDERS_BUCKET}.{key}", json.dumps(order).encode())
-    assert "seq" in json.loads(reply.data)
-
-
-async def release(connection: Connection, key: str) -> None:
-    await connection.request(f"$KV.{ORDERS_BUCKET}.{key}", headers={"KV-Operation": "DEL"})
 
 
 @pytest.fixture
@@ -112,6 +100,52 @@ async def test_it_outlasts_a_restart(
         assert await content(connection) == b""
         await press(connection, "all", pause=False)
         await arrives(connection, b"one\n")
+
+
+async def test_it_outlasts_a_bucket_that_nobody_answers_for(
+    connection: Connection, logs: dict[str, Path], state: Path
+) -> None:
+    """As while its stream has no leader, or the server that holds it is down."""
+    await make_stream(connection)
+    await make_bucket(connection)
+    async with shipping(connection, state, following(logs["web1"])) as agent:
+        await arrives(connection, b"one\n")
+        await press(connection, "all", pause=True)
+        await until(lambda: agent.button.order_for("web1").pause)
+        await api(connection, f"STREAM.DELETE.KV_{ORDERS_BUCKET}")
+        await connection.publish(f"$KV.{ORDERS_BUCKET}.all")  # rings
+        await until(lambda: any("last order" in problem for problem in agent.problems))
+        assert agent.button.order_for("web1").pause
+        append(logs["web1"], b"two\n")
+        await until(lambda: is_held(agent, "web1"))
+        await make_bucket(connection)  # an empty one, and nothing rings
+        await arrives(connection, b"one\ntwo\n")
+        assert not agent.problems
+
+
+async def test_a_bucket_that_was_not_there_at_the_start_is_found(
+    connection: Connection, logs: dict[str, Path], state: Path
+) -> None:
+    await make_stream(connection)
+    other = {"name": "OTHER", "subjects": ["other.>"], "storage": "file"}
+    await api(connection, "STREAM.CREATE.OTHER", other)
+    await connection.request("other.all", b'{"pause":true}')
+    async with shipping(connection, state, following(logs["web1"])) as agent:
+        await arrives(connection, b"one\n")
+        name = f"KV_{ORDERS_BUCKET}"
+        moved = [{"src": "other.>", "dest": f"$KV.{ORDERS_BUCKET}.>"}]
+        sources = [{"name": "OTHER", "subject_transforms": moved}]
+        # What comes from another stream rings no bell, as what was pressed before rings none.
+        late = {"name": name, "storage": "file", "sources": sources}
+        await api(connection, f"STREAM.CREATE.{name}", late)
+        await until(lambda: holds_one(connection, name))
+        await api(connection, f"STREAM.UPDATE.{name}", late | {"allow_direct": True})
+        await until(lambda: agent.button.order_for("web1").pause)
+
+
+async def holds_one(connection: Connection, stream: str) -> bool:
+    count: int = (await api(connection, f"STREAM.INFO.{stream}"))["state"]["messages"]
+    return count == 1
 
 
 async def test_a_limit_is_kept(connection: Connection, logs: dict[str, Path], state: Path) -> None:

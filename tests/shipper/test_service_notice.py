@@ -38,13 +38,12 @@ def heard(manager: socket.socket) -> list[str]:
     return lines
 
 
-def test_ready_status_and_stopping(manager: socket.socket) -> None:
+def test_ready_and_stopping(manager: socket.socket) -> None:
     notice = ServiceNotice.from_environment(environment(manager))
     notice.ready()
-    notice.status("held: disk full\nREADY=0")
     notice.stopping()
 
-    assert heard(manager) == ["READY=1", "STATUS=held: disk full\\nREADY=0", "STOPPING=1"]
+    assert heard(manager) == ["READY=1", "STOPPING=1"]
 
 
 async def test_signs_of_life_come_three_times_as_often_as_asked(manager: socket.socket) -> None:

@@ -7,8 +7,17 @@ from pathlib import Path
 
 from shipper.connection import Connection, ConnectionOptions
 from shipper.wire import HEARTBEAT_SUBJECT, PING_SUBJECT
-from tests.shipper.shipping import arrives, content, following, make_stream, shipping
-from tests.shipper.test_red_button import append, make_bucket, press, release
+from tests.shipper.shipping import (
+    arrives,
+    content,
+    following,
+    make_bucket,
+    make_stream,
+    press,
+    release,
+    shipping,
+)
+from tests.shipper.test_red_button import append
 from tests.support.nats_server import NatsServer
 from tests.support.waiting import until
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,40 @@ def test_a_deleted_and_drained_log_is_let_go(log: Path) -> None:
     assert reader.log.is_gone
     append(log, b"two\n")
     assert reader.restart().read() == b"two\n"
+
+
+def test_a_drained_log_that_was_moved_away_is_let_go(log: Path) -> None:
+    append(log, b"one\n")
+    reader = LogReader(log, Reading(linger=0, retire_after=1))
+    reader.read()
+    moved = log.rename(log.with_name("archive"))
+    now = time.monotonic()
+    reader.log.look(now)
+    reader.log.look(now + 1000)
+    assert reader.log.file_count == 1, "it is in the directory under another name"
+    (log.parent / "away").mkdir()
+    moved.rename(log.parent / "away" / "archive")
+    reader.log.look(now + 1001)
+    assert reader.log.file_count == 1, "it is not searched for at each look"
+    reader.log.look(now + 1100)
+    assert reader.log.is_gone
+    append(log, b"two\n")
+    assert reader.restart().read() == b"two\n"
+
+
+def test_late_lines_of_a_log_that_was_moved_away_are_not_lost(log: Path) -> None:
+    append(log, b"one\n")
+    os.utime(log, (1, 1))
+    reader = LogReader(log, Reading(linger=0, retire_after=60))
+    reader.read()
+    with log.open("ab") as held:
+        (log.parent / "away").mkdir()
+        log.rename(log.parent / "away" / "app.log")
+        now = time.monotonic()
+        reader.log.look(now)
+        reader.log.look(now + 300)
+        held.write(b"late\n")
+    assert reader.read() == b"late\n"
 
 
 def test_truncation_begins_a_new_file(log: Path) -> None:
