@@ -6,6 +6,8 @@ network; whoever shows them makes them safe.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
@@ -21,6 +23,7 @@ NAMED = 3
 """Silent hosts that are named, those that fell silent last."""
 BEHIND_SECONDS = 30.0
 """A shipper whose lines have waited longer than this is behind."""
+_WINDOW_IS_FULL = frozenset({"max-ack-pending", "nak-delayed"})
 _ORDER: tuple[Severity, ...] = ("critical", "warning", "notice", "calm")
 
 
@@ -34,8 +37,7 @@ class Alert:
     sentence: str
 
 
-SAID_HERE = frozenset({"max-ack-pending", "paused", "max-deliver"})
-"""Rules whose trouble Home's own figures tell of, with more detail, while a receiver answers."""
+_DIGITS = re.compile(r"\d+")
 
 
 def of_stream(verdicts: Iterable[Verdict], stream: str) -> tuple[Verdict, ...]:
@@ -59,11 +61,12 @@ def alerts(
         gone: a receiver that was there before.
         verdicts: what is wrong with the stream, its consumers, the server.
     """
+    verdicts = tuple(verdicts)
     found = [
         *_of_link(home, link, now),
         *(_of_absence(home, gone) if home.taken else ()),
         *(alert for receiver in home.receivers for alert in _of_receiver(receiver, now)),
-        *_of_totals(home),
+        *_of_totals(home, verdicts),
         *_of_shippers(home),
         *_of_silence(home),
         *_of_verdicts(home, verdicts),
@@ -174,6 +177,27 @@ def _of_state(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
             severity="critical",
             sentence=f"{receiver.lost:,} lines are lost: the sources' ranges prove them missing",
         )
+    if receiver.parked_hosts:
+        hosts = "1 host" if receiver.parked_hosts == 1 else f"{receiver.parked_hosts:,} hosts"
+        yield Alert(
+            rule=f"parked {name}",
+            severity="warning",
+            sentence=f"{name}: the files of {hosts} cannot be written: their lines wait in the "
+            "stream; mend the files before its max age",
+        )
+    yield from _of_alarms(receiver)
+
+
+def _of_alarms(receiver: ReceiverStatus) -> Iterator[Alert]:
+    met: Counter[str] = Counter()
+    for sentence in receiver.alarms:
+        kind = _DIGITS.sub("", sentence)  # the same alarm, whatever its figures say
+        met[kind] += 1
+        yield Alert(
+            rule=f"alarm {receiver.name} {met[kind]} {kind}",
+            severity="warning",
+            sentence=f"{receiver.name}: {sentence}",
+        )
 
 
 def _held(receiver: ReceiverStatus, now: float) -> Alert:
@@ -192,12 +216,16 @@ def _held(receiver: ReceiverStatus, now: float) -> Alert:
     )
 
 
-def _of_totals(home: HomeSnapshot) -> Iterator[Alert]:
+def _of_totals(home: HomeSnapshot, verdicts: Sequence[Verdict]) -> Iterator[Alert]:
+    full = [one for one in verdicts if one.rule in _WINDOW_IS_FULL]
+    if full and not home.receivers:  # they tell of each consumer
+        return
     totals = home.totals
     if 0 < totals.max_ack_pending <= totals.outstanding_acks:
+        ours = _consumers_of(home)
         yield Alert(
             rule="max-ack-pending",
-            severity="warning",
+            severity="critical" if any(_is_stuck(one, ours) for one in full) else "warning",
             sentence=f"{totals.outstanding_acks:,} unacked is max ack pending: "
             "the server delivers nothing more until some are acknowledged",
         )
@@ -269,7 +297,7 @@ def _of_silence(home: HomeSnapshot) -> Iterator[Alert]:
 
 def _of_verdicts(home: HomeSnapshot, verdicts: Iterable[Verdict]) -> Iterator[Alert]:
     for verdict in verdicts:
-        if verdict.severity == "ok" or (home.receivers and verdict.rule in SAID_HERE):
+        if verdict.severity == "ok" or _is_said(verdict, home):
             continue
         about = verdict.consumer or verdict.stream
         yield Alert(
@@ -277,6 +305,33 @@ def _of_verdicts(home: HomeSnapshot, verdicts: Iterable[Verdict]) -> Iterator[Al
             severity=verdict.severity,
             sentence=f"{about}: {verdict.sentence}" if about else verdict.sentence,
         )
+
+
+def _is_said(verdict: Verdict, home: HomeSnapshot) -> bool:
+    """Whether Home says the same of the same consumer, from what its receiver tells."""
+    for receiver in home.receivers:
+        for part in receiver.partitions:
+            if part.state == "elsewhere" or part.consumer != verdict.consumer or not part.consumer:
+                continue
+            if verdict.rule == "max-deliver-finite" and receiver.max_deliver > 0:
+                return True
+            if verdict.rule == "max-ack-pending" and (
+                verdict.severity != "critical"  # it flows: a full window is how that looks
+                or part.state == "held"
+                or receiver.state == "paused"
+                or receiver.answer in {"withhold", "in-progress"}
+                or 0 < home.totals.max_ack_pending <= home.totals.outstanding_acks
+            ):
+                return True
+    return False
+
+
+def _is_stuck(verdict: Verdict, ours: frozenset[str]) -> bool:
+    return verdict.severity == "critical" and verdict.consumer in ours
+
+
+def _consumers_of(home: HomeSnapshot) -> frozenset[str]:
+    return frozenset(part.consumer for one in home.receivers for part in one.partitions)
 
 
 def _calm(home: HomeSnapshot, link: Link) -> Alert:
