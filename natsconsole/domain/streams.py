@@ -69,6 +69,8 @@ class StreamState:
     """What it takes. Stored subjects differ where ``transform`` is set."""
     transform: str = ""
     """Destination of its subject transform; empty for none."""
+    transforms: str = ""
+    """Subjects that the transform takes; empty for all."""
     is_mirror: bool = False
     """A mirror or a stream with sources: what it stores is decided elsewhere, too."""
     sources: tuple[SourceState, ...] = ()
