@@ -129,7 +129,7 @@ async def _pipeline(connection: Connection, stream: StreamState) -> Pipeline | N
     except (GatewayError, ConnectionProblem):
         return None
     # Without a consumer JetStream reckons no lag; the hosts' own is of those looked up so far.
-    lag = home.lag_messages or sum(host.lag_messages for host in home.hosts)
+    lag = home.lag_messages or home.hosts_lag
     return Pipeline(
         stream=stream.name,
         hosts=home.hosts,

@@ -130,7 +130,7 @@ def _pipeline_rows(status: Status, stream: str) -> Iterator[str]:
             [
                 (
                     one.host,
-                    f"{one.lag_messages:,}",
+                    "?" if one.lag_messages is None else f"{one.lag_messages:,}",
                     span(one.lag_seconds),
                     "?" if one.last_seen_seconds is None else f"{span(one.last_seen_seconds)} ago",
                 )

@@ -43,7 +43,8 @@ class HostRow:
     partition: str = ""
     state: HostState = "live"
     lines_per_second: float = 0.0
-    lag_messages: int = 0
+    lag_messages: int | None = 0
+    """None where it is behind, and the stream does not tell by how many (no direct get)."""
     lag_seconds: float = 0.0
     """Age of the oldest message that is stored and not written; 0 where there is none."""
     unacked: int = 0
@@ -97,6 +98,11 @@ class HomeSnapshot:
     """Whether the stream was made for the ack lab."""
     problem: str = ""
     """Why the look is incomplete, in one line; empty when it is not."""
+
+    @property
+    def hosts_lag(self) -> int:
+        """What all hosts are behind, in messages: at least so many."""
+        return sum(1 if row.lag_messages is None else row.lag_messages for row in self.hosts)
 
     @property
     def receiver(self) -> ReceiverStatus | None:

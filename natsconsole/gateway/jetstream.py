@@ -132,7 +132,9 @@ class StoredMessage(msgspec.Struct, frozen=True):
     headers: bytes
     payload: bytes
     pending: int
-    """How many messages that match the request follow it."""
+    """How many messages that match the request follow it, where ``knows_pending``."""
+    knows_pending: bool = True
+    """False for what a stream's leader answers: it does not count what follows."""
 
 
 class _ConsumerPage(msgspec.Struct):
@@ -195,6 +197,20 @@ class JetStream:
         if subjects:
             body = {"subjects_filter": subjects, "offset": offset}
         return await self._call(f"STREAM.INFO.{stream}", body, StreamInfo)
+
+    async def count(self, stream: str, subjects: str) -> int:
+        """Return how many messages a subject filter matches: every subject is read, page by page.
+
+        Where a message is at hand that direct get has answered with, that knows it for less.
+        """
+        found = read = 0
+        while True:
+            info = await self.stream_info(stream, subjects=subjects, offset=read)
+            page = info.state.subjects
+            found += sum(page.values())
+            read += len(page)
+            if not page or read >= info.total:
+                return found
 
     async def stream_names(self) -> list[str]:
         """Return the names of all streams, page by page."""
@@ -285,7 +301,7 @@ class JetStream:
     async def leaders_message(self, stream: str, body: Json) -> StoredMessage | None:
         """Return one message as the stream's leader has it; None where it has none such.
 
-        ``body`` is what ``STREAM.MSG.GET`` takes. How many follow it is not told: 0.
+        ``body`` is what ``STREAM.MSG.GET`` takes. How many follow it is not told.
         """
         try:
             reply = await self._connection.request(
@@ -408,4 +424,5 @@ def leaders_answer(payload: bytes) -> StoredMessage | None:
         headers=raw.hdrs,
         payload=raw.data,
         pending=0,
+        knows_pending=False,
     )

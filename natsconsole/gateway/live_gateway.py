@@ -355,6 +355,8 @@ class LiveGateway:
         """Return how many messages of a stream a subject filter matches."""
         with as_gateway_errors():
             found = await self._reader_of(stream).first_after(subject, 1)
+            if found is not None and not found.knows_pending:
+                return await self._jetstream.count(stream, subject)
         return found.pending + 1 if found else 0
 
     def _reader_of(self, stream: str) -> StreamReader:

@@ -270,6 +270,11 @@ async def test_a_stream_without_direct_get_is_read_from_its_leader(connection: C
 
     snapshot = await gateway.look()
     assert {row.host: row.messages for row in snapshot.hosts} == {"web1": 150, "db1": 10}
+    assert [(row.lag_messages, row.lag_seconds > 0) for row in snapshot.hosts] == [(None, True)] * 2
+    assert snapshot.hosts_lag >= 2
+    assert await gateway.count("LOGS", "logs.*.web1") == 150
+    assert await gateway.count("LOGS", ">") == 160
+    assert await gateway.count("LOGS", "logs.*.web2") == 0
     opened = await gateway.open_message(160)
     assert opened is not None
     assert opened.message.host == "db1"

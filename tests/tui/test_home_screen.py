@@ -1,4 +1,5 @@
 import asyncio
+import re
 from dataclasses import replace
 
 import msgspec
@@ -21,6 +22,18 @@ async def test_the_first_look_fills_strip_hosts_panes_and_receiver() -> None:
         for words in ("12.4k lines/s", "HOSTS 96", "web-02 · p1 · ● live", "RECEIVER ● receiver-1"):
             assert words in it.text
         await it.shows("─── ack floor 18,228 ─")
+
+
+async def test_a_lag_that_the_stream_does_not_tell_is_no_figure() -> None:
+    gateway = flowing()
+    rows = tuple(replace(row, lag_messages=None) for row in gateway.home.hosts)
+    gateway.home = replace(gateway.home, hosts=rows)
+    async with console(gateway) as it:
+        await it.shows("HOSTS 96")
+        assert re.search(r"api-01 [^│┃\n]* \? ", it.text)
+        for _ in range(3):
+            await it.press("s")
+        await it.shows("by lag")
 
 
 async def test_a_lost_connection_is_said_aged_and_dimmed_and_comes_back() -> None:
