@@ -32,8 +32,7 @@ from natsconsole.domain.receivers import (
     SettingsRequest,
 )
 from natsconsole.domain.shippers import ButtonOrder, ShippersSeen
-from natsconsole.domain.snapshots import ConsumerTotals, Flow, HomeSnapshot, Link
-from natsconsole.domain.subjects import overlap
+from natsconsole.domain.snapshots import Flow, HomeSnapshot, Link
 from natsconsole.gateway.actions import Actions
 from natsconsole.gateway.advisories import Advisories
 from natsconsole.gateway.errors import as_gateway_errors
@@ -51,6 +50,7 @@ from natsconsole.gateway.receivers import Receivers
 from natsconsole.gateway.recorder import RecordedTriage, Recorder
 from natsconsole.gateway.shippers import Shippers
 from natsconsole.gateway.stored_lines import lines_of, message_of
+from natsconsole.gateway.stream_consumers import StreamConsumers, has_nothing_left
 from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.gateway.triage import LiveTriage, Triage
 from shipper.connection import Connection
@@ -103,7 +103,7 @@ class LiveGateway:
         self._shippers = Shippers(connection, self._jetstream)
         self._pattern = pattern or HostPattern.ours()
         self._info: StreamInfo | None = None
-        self._consumers: list[ConsumerInfo] = []
+        self._consumers = StreamConsumers()
         self._rtt: float | None = None
         self._stored = RateMeter()
         self._written = RateMeter()
@@ -148,8 +148,11 @@ class LiveGateway:
         with as_gateway_errors(self._stream):
             self._rtt = await self._connection.rtt()
             info = await self._stream_info()
-            self._consumers = await self._their_consumers()
+            consumers = await self._their_consumers()
             receivers = await self._receivers.statuses()
+            self._consumers.take(
+                consumers, (part.consumer for one in receivers for part in one.partitions)
+            )
             known = await self._receivers.hosts()
             now = time.time()
             await self._shippers.listen(now)
@@ -445,19 +448,33 @@ class LiveGateway:
 
     async def _look_up(self, now: float) -> None:
         """Ask for the lag of hosts that are not known to be written to their end."""
-        floors = {_filter(found): found for found in self._consumers}
         waiting = [memory for memory in self._hosts.values() if memory.needs_look_up]
-        if floors:
-            waiting = [memory for memory in waiting if not _is_settled(memory, floors, now)]
+        if self._consumers.chosen:
+            waiting = [memory for memory in waiting if not self._is_settled(memory, now)]
         chosen = nsmallest(LOOKUPS, waiting, key=attrgetter("looked_up"))
         found = await asyncio.gather(
             *(
                 self._reader.first_after(memory.subject, mark + 1)
-                for memory, mark in ((one, _mark_of(one, floors)) for one in chosen)
+                for memory, mark in ((one, self._mark_of(one)) for one in chosen)
             )
         )
         for memory, message in zip(chosen, found, strict=True):
             memory.is_behind(message, now)
+
+    def _is_settled(self, memory: HostMemory, now: float) -> bool:
+        """Whether the host's consumer has nothing left; then the host is not behind."""
+        consumer = self._consumers.reader_of(memory.subject)
+        if consumer is None or not has_nothing_left(consumer):
+            return False
+        memory.is_behind(None, now)
+        return True
+
+    def _mark_of(self, memory: HostMemory) -> int:
+        """Return the stream sequence up to which the host's messages are done."""
+        if memory.written:
+            return memory.written
+        consumer = self._consumers.reader_of(memory.subject)
+        return consumer.ack_floor.stream_seq if consumer else 0
 
     def _snapshot(
         self,
@@ -476,7 +493,7 @@ class LiveGateway:
             self._in_order = [self._hosts[host] for host in sorted(self._hosts)]
         silent_after = self._silent_after
         rows = tuple(memory.row(per_message, now, silent_after) for memory in self._in_order)
-        totals = _totals(self._consumers, receivers)
+        totals = self._consumers.totals
         return HomeSnapshot(
             taken=now,
             stream=self._stream,
@@ -503,9 +520,10 @@ class LiveGateway:
 
     async def _consumers_of(self, hosts: tuple[str, ...]) -> dict[str, ConsumerInfo | None]:
         """Return the consumer that reads each host, with fresh figures."""
-        floors = {_filter(found): found for found in self._consumers}
         by_host = {
-            host: _consumer_of(self._hosts[host].subject, floors) if host in self._hosts else None
+            host: self._consumers.reader_of(self._hosts[host].subject)
+            if host in self._hosts
+            else None
             for host in hosts
         }
         fresh: dict[str, ConsumerInfo] = {}
@@ -519,54 +537,6 @@ class LiveGateway:
             host: fresh.get(found.name, found) if found is not None else None
             for host, found in by_host.items()
         }
-
-
-def _totals(
-    consumers: Sequence[ConsumerInfo], receivers: Sequence[ReceiverStatus]
-) -> ConsumerTotals:
-    ours = {part.consumer for status in receivers for part in status.partitions}
-    chosen = [found for found in consumers if found.name in ours] or list(consumers)
-    return ConsumerTotals(
-        unprocessed=sum(found.num_pending for found in chosen),
-        outstanding_acks=sum(found.num_ack_pending for found in chosen),
-        redelivered=sum(found.num_redelivered for found in chosen),
-        max_ack_pending=sum(found.config.get("max_ack_pending", 0) for found in chosen),
-        waiting_pulls=sum(found.num_waiting for found in chosen),
-        consumers=len(chosen),
-    )
-
-
-def _filter(consumer: ConsumerInfo) -> str:
-    return str(consumer.config.get("filter_subject", ""))
-
-
-def _consumer_of(subject: str, by_filter: Mapping[str, ConsumerInfo]) -> ConsumerInfo | None:
-    tokens = subject.split(".")
-    for length in range(len(tokens), -1, -1):
-        found = by_filter.get(".".join([*tokens[:length], ">"]))
-        if found is not None:
-            return found
-    if len(by_filter) == 1:  # such as the one that was chosen
-        ((filter_, only),) = by_filter.items()
-        return only if not filter_ or overlap(filter_, subject) else None
-    return by_filter.get("")
-
-
-def _is_settled(memory: HostMemory, floors: Mapping[str, ConsumerInfo], now: float) -> bool:
-    """Whether the host's consumer has nothing left; then the host is not behind."""
-    consumer = _consumer_of(memory.subject, floors)
-    if consumer is None or consumer.num_pending or consumer.num_ack_pending:
-        return False
-    memory.is_behind(None, now)
-    return True
-
-
-def _mark_of(memory: HostMemory, floors: Mapping[str, ConsumerInfo]) -> int:
-    """Return the stream sequence up to which the host's messages are done."""
-    if memory.written:
-        return memory.written
-    consumer = _consumer_of(memory.subject, floors)
-    return consumer.ack_floor.stream_seq if consumer else 0
 
 
 def _delivered(consumer: ConsumerInfo | None) -> int:

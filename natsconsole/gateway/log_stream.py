@@ -15,6 +15,8 @@ from shipper.wire import DEFAULT_PREFIX, ORDERS_BUCKET
 
 PREFIX_KEY = "natsconsole.prefix"
 PARTITIONS_KEY = "natsconsole.partitions"
+GROUP_KEY = "natsconsole.group"
+"""On a consumer of our receivers: their group."""
 LAB_KEY = "natsconsole.lab"
 """``true`` on a stream made for the ack lab: nobody's logs are in it."""
 DUPLICATE_WINDOW_SECONDS = 600
