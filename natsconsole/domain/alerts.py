@@ -93,7 +93,7 @@ def _of_link(home: HomeSnapshot, link: Link, now: float) -> Iterator[Alert]:
 
 
 def _of_absence(home: HomeSnapshot, gone: str) -> Iterator[Alert]:
-    if home.receivers or home.problem:  # what was not seen may be there
+    if home.receivers or not home.knows_receivers:  # what was not seen may be there
         return
     verb = "waits" if home.lag_messages == 1 else "wait"
     waiting = (

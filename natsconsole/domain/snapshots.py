@@ -98,6 +98,8 @@ class HomeSnapshot:
     """Whether the stream was made for the ack lab."""
     problem: str = ""
     """Why the look is incomplete, in one line; empty when it is not."""
+    knows_receivers: bool = True
+    """False where receivers could not be asked: then none was seen, and some may be there."""
 
     @property
     def hosts_lag(self) -> int:

@@ -515,7 +515,10 @@ class LiveGateway:
             receivers=receivers,
             shippers=shippers,
             is_lab=info.metadata.get(LAB_KEY) == "true",
-            problem=self._receivers.not_permitted,
+            problem="; ".join(
+                filter(None, (self._receivers.not_permitted, self._shippers.problem))
+            ),
+            knows_receivers=not self._receivers.not_permitted,
         )
 
     async def _consumers_of(self, hosts: tuple[str, ...]) -> dict[str, ConsumerInfo | None]:

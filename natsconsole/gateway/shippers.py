@@ -19,9 +19,15 @@ from natsconsole.domain.shippers import (
     ShippersSeen,
 )
 from natsconsole.gateway.interface import GatewayError
-from natsconsole.gateway.jetstream import JetStream
+from natsconsole.gateway.jetstream import ApiError, JetStream
 from natsconsole.gateway.key_value import Entry, KeyValue, NoBucketError
-from shipper.connection import Connection, ConnectionProblem, PermissionDeniedError
+from shipper.connection import (
+    Connection,
+    ConnectionProblem,
+    NoRespondersError,
+    PermissionDeniedError,
+    RequestFailedError,
+)
 from shipper.wire import (
     HEARTBEAT_SUBJECT,
     HOSTS_PER_HEARTBEAT,
@@ -45,6 +51,8 @@ PROBLEMS = 20
 FEW = 20
 """Shippers that are asked how they are every ``PING_SECONDS``; more speak of themselves only."""
 PING_SECONDS = 5.0
+ORDERS_SECONDS = 10.0
+"""After which the order for everybody is asked for again where nobody could tell it."""
 HOSTS_A_SECOND = 10_000
 """Hosts whose pulses are added up in a second at most."""
 _LONGEST_TEXT = 300
@@ -74,6 +82,11 @@ class Shippers:
         self._is_listening = False
         self._pinged = 0.0
         self._may_read_orders = True
+        self._order = Order()
+        """The last one for everybody that could be read."""
+        self._asks_again = 0.0
+        self.problem = ""
+        """Why it is not known which order holds, in one line; empty while it is."""
         self._sum = NO_SHIPPERS
         self._sum_until = 0.0
 
@@ -113,12 +126,12 @@ class Shippers:
         It is made anew the less often the more hosts there are.
         """
         if now >= self._sum_until:
-            self._sum = await self._new_sum()
+            self._sum = await self._new_sum(now)
             self._sum_until = now + len(self._owners) / HOSTS_A_SECOND
         return self._sum
 
-    async def _new_sum(self) -> ShippersSeen:
-        order = await self._order_for_all() if self._shippers else Order()
+    async def _new_sum(self, now: float) -> ShippersSeen:
+        order = await self._order_for_all(now) if self._shippers else Order()
         owned = [(shipper, shipper.hosts[host]) for host, shipper in self._owners.items()]
         alive = [pulse for shipper, pulse in owned if not shipper.is_gone]
         gone = {shipper.machine for shipper, _ in owned if shipper.is_gone}
@@ -170,16 +183,23 @@ class Shippers:
         rest = f"; {own:,} paused by name stay so" if own and order.host == ALL else ""
         return f"{order.whom}: resumed{rest}"
 
-    async def _order_for_all(self) -> Order:
+    async def _order_for_all(self, now: float) -> Order:
         if not self._may_read_orders:
             return Order()
+        if now < self._asks_again:
+            return self._order
+        self.problem = ""
         try:
-            return _order_in(await self._bucket.get(ORDER_KEY_ALL))
+            self._order = _order_in(await self._bucket.get(ORDER_KEY_ALL))
         except PermissionDeniedError:
             self._may_read_orders = False
         except NoBucketError:
-            pass
-        return Order()
+            self._order = Order()
+        except (ApiError, RequestFailedError, NoRespondersError) as error:
+            # A bucket without a leader must not cost the look at all the rest.
+            self.problem = f"whether the red button is pressed is not known: {error}"
+            self._asks_again = now + ORDERS_SECONDS
+        return self._order
 
     def _take(self, _subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
         if len(payload) > LONGEST:
