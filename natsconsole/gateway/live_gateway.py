@@ -93,7 +93,7 @@ class LiveGateway:
         self._consumer = ""
         """The only one whose figures are shown; any that fits where it is empty."""
         self._jetstream = JetStream(connection, timeout=2.0)
-        triage = LiveTriage(connection)
+        triage = LiveTriage(connection, streams=(stream,) if stream else ())
         self._triage: Triage = RecordedTriage(triage, recorder) if recorder else triage
         self._recorder = recorder
         self._actions = Actions(connection, self._jetstream, context, read_only=read_only)
