@@ -21,7 +21,7 @@ from natsconsole.domain.triage import ServerFacts, TriageSnapshot
 from natsconsole.domain.verdicts.receivers import of_receivers
 from natsconsole.domain.verdicts.verdict import Verdict
 from natsconsole.domain.verdicts.words import nats
-from natsconsole.gateway.interface import GatewayError
+from natsconsole.gateway.interface import GatewayError, NotPermittedError
 from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.gateway.log_stream import PREFIX_KEY
 from natsconsole.gateway.triage import LiveTriage
@@ -110,24 +110,21 @@ async def _look(options: ConnectionOptions, streams: Sequence[str], watch: float
             found = await triage.look()
         found = only(found, streams)
         logs = [one for one in found.streams if _keeps_our_logs(one)]
-        pipelines = [
-            pipeline
-            for pipeline in await asyncio.gather(*(_pipeline(connection, one) for one in logs))
-            if pipeline is not None
-        ]
-        return Status.of(found, pipelines)
+        return Status.of(found, await asyncio.gather(*(_pipeline(connection, one) for one in logs)))
 
 
 def _keeps_our_logs(stream: StreamState) -> bool:
     return PREFIX_KEY in stream.metadata and not stream.is_missing
 
 
-async def _pipeline(connection: Connection, stream: StreamState) -> Pipeline | None:
-    """Return a log stream's hosts and receivers; None where they cannot be seen."""
+async def _pipeline(connection: Connection, stream: StreamState) -> Pipeline:
+    """Return a log stream's hosts and receivers, or why they cannot be seen."""
     try:
         home: HomeSnapshot = await LiveGateway(connection, stream.name).look()
-    except (GatewayError, ConnectionProblem):
-        return None
+    except NotPermittedError as error:
+        return Pipeline(stream=stream.name, not_permitted=str(error))
+    except (GatewayError, ConnectionProblem) as error:
+        return Pipeline(stream=stream.name, problem=str(error))
     # Without a consumer JetStream reckons no lag; the hosts' own is of those looked up so far.
     lag = home.lag_messages or home.hosts_lag
     return Pipeline(
@@ -135,7 +132,10 @@ async def _pipeline(connection: Connection, stream: StreamState) -> Pipeline | N
         hosts=home.hosts,
         hosts_total=home.hosts_total,
         receivers=home.receivers,
-        verdicts=tuple(of_receivers(stream.name, home.receivers, lag)),
+        verdicts=tuple(of_receivers(stream.name, home.receivers, lag))
+        if home.knows_receivers
+        else (),
+        not_permitted="" if home.knows_receivers else home.problem,
     )
 
 

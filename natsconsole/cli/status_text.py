@@ -81,7 +81,7 @@ def _stream_row(stream: StreamState) -> tuple[str, ...]:
     if limit is not None:
         left = "" if limit.seconds_left is None else f", in {span(limit.seconds_left)}"
         told = f"{limit.name} {limit.share:.0%}{left}"
-    known = "" if stream.knows_consumers else " not permitted"
+    known = "" if stream.knows_consumers else " not known"
     return (
         stream.name,
         f"{stream.messages:,}",
