@@ -250,6 +250,14 @@ def _of_shippers(home: HomeSnapshot) -> Iterator[Alert]:
             sentence=f"the red button pauses {_some(names, seen.paused_hosts)}: {waiting}; "
             "B lets them go on",
         )
+    if seen.lost_bytes:
+        yield Alert(
+            rule="lost-at-source",
+            severity="critical",
+            sentence=f"at least {_bytes(seen.lost_bytes)} are lost at the source, on "
+            f"{_some(seen.lost_at, len(seen.lost_at))}: files were cut or removed before their "
+            "shipper had read them",
+        )
     if seen.gone:
         yield Alert(
             rule="shipper-gone",

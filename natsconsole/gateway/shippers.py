@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 
 import msgspec
 
@@ -59,7 +60,7 @@ _LONGEST_TEXT = 300
 
 
 class _Shipper:
-    __slots__ = ("heard", "hosts", "interval", "is_gone", "machine", "problems")
+    __slots__ = ("heard", "hosts", "interval", "is_gone", "lost_bytes", "machine", "problems")
 
     def __init__(self, machine: str) -> None:
         self.machine = machine
@@ -68,6 +69,7 @@ class _Shipper:
         self.is_gone = False
         self.hosts: dict[str, HostPulse] = {}
         self.problems: tuple[str, ...] = ()
+        self.lost_bytes = 0
 
 
 class Shippers:
@@ -79,6 +81,8 @@ class Shippers:
         self._shippers: dict[tuple[str, str], _Shipper] = {}
         self._owners: dict[str, _Shipper] = {}
         self._changed: dict[str, ShipperPulse] = {}
+        self._lost: Counter[str] = Counter()
+        """By machine, what shippers lost that are forgotten."""
         self._is_listening = False
         self._pinged = 0.0
         self._may_read_orders = True
@@ -137,6 +141,9 @@ class Shippers:
         gone = {shipper.machine for shipper, _ in owned if shipper.is_gone}
         living = [one for one in self._shippers.values() if not one.is_gone]
         problems = (f"{one.machine}: {text}" for one in living for text in one.problems)
+        lost = self._lost.copy()
+        for one in self._shippers.values():
+            lost[one.machine] += one.lost_bytes
         return ShippersSeen(
             alive=len(living),
             gone=tuple(sorted(gone)),
@@ -144,6 +151,8 @@ class Shippers:
             paused_hosts=sum(pulse.paused for pulse in alive),
             backlog_bytes=sum(pulse.backlog_bytes for pulse in alive),
             lag_seconds=max((one.lag_seconds for one in alive if not one.paused), default=0.0),
+            lost_bytes=lost.total(),
+            lost_at=tuple(sorted(machine for machine, number in lost.items() if number)),
             problems=tuple(text for text, _ in zip(problems, range(PROBLEMS), strict=False)),
             is_stopped=order.pause,
             reason=order.reason[:_LONGEST_TEXT],
@@ -217,6 +226,7 @@ class Shippers:
         shipper.heard = time.time()
         shipper.interval = min(LONGEST_INTERVAL, max(SHORTEST_INTERVAL, beat.interval_seconds))
         shipper.is_gone = False
+        shipper.lost_bytes = max(shipper.lost_bytes, beat.lost_bytes)
         shipper.problems = tuple(text[:_LONGEST_TEXT] for text in beat.problems[:PROBLEMS])
         for pulse in beat.hosts[:HOSTS_PER_HEARTBEAT]:
             if pulse.host in self._owners or len(self._owners) < MOST_HOSTS:
@@ -226,6 +236,8 @@ class Shippers:
 
     def _forget(self, key: tuple[str, str], shipper: _Shipper) -> None:
         del self._shippers[key]
+        if shipper.lost_bytes and len(self._lost) < MOST_SHIPPERS:
+            self._lost[shipper.machine] += shipper.lost_bytes
         for host in shipper.hosts:
             if self._owners.get(host) is shipper:
                 del self._owners[host]

@@ -158,6 +158,41 @@ async def test_a_shipper_that_is_not_heard_any_more_is_gone(connection: Connecti
     assert shippers.pulse_of("web1") is not None
 
 
+async def test_what_is_lost_at_the_source_is_told(connection: Connection) -> None:
+    await make_stream(connection)
+    await Source(connection, "web1").publish_lines(1)
+    gateway = LiveGateway(connection, "LOGS")
+    await gateway.look()
+    for instance, lost in (("old", 700), ("new", 0), ("new", 41), ("new", -5)):
+        message = msgspec.json.decode(beat(HostPulse(host="web1"), instance=instance))
+        await connection.publish(
+            f"{HEARTBEAT_SUBJECT}.box1", msgspec.json.encode(message | {"lost_bytes": lost})
+        )
+
+    async def is_told() -> bool:
+        return (await gateway.look()).shippers.lost_bytes == 741
+
+    await until(is_told)
+    home = await gateway.look()
+    assert home.shippers.lost_at == ("box1",)
+    (found,) = (
+        one for one in alerts(home, gateway.link, home.taken) if one.rule == "lost-at-source"
+    )
+    assert found.severity == "critical"
+
+
+async def test_what_a_forgotten_shipper_lost_stays_lost(connection: Connection) -> None:
+    shippers = Shippers(connection, JetStream(connection))
+    await shippers.listen(time.time())
+    message = msgspec.json.decode(beat(HostPulse(host="web1"))) | {"lost_bytes": 9}
+    await connection.publish(f"{HEARTBEAT_SUBJECT}.box1", msgspec.json.encode(message))
+    await until(lambda: shippers.pulse_of("web1"))
+    later = time.time() + 5_000
+    shippers.changes(later)
+    assert shippers.pulse_of("web1") is None
+    assert (await shippers.seen(later)).lost_bytes == 9
+
+
 async def test_the_button_pauses_all_or_one_and_keeps_a_limit(connection: Connection) -> None:
     jetstream = await make_stream(connection, WITH_BUTTON)
     gateway = LiveGateway(connection, "LOGS")

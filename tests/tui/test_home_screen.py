@@ -24,6 +24,15 @@ async def test_the_first_look_fills_strip_hosts_panes_and_receiver() -> None:
         await it.shows("─── ack floor 18,228 ─")
 
 
+async def test_what_is_lost_at_the_source_is_shown() -> None:
+    gateway = flowing()
+    seen = ShippersSeen(hosts=96, lost_bytes=1_200_000, lost_at=("box1",))
+    gateway.home = replace(gateway.home, shippers=seen)
+    async with console(gateway) as it:
+        await it.shows("at least 1.2 MB are lost at the source, on box1")
+        await it.shows("✗ 1.2 MB lost at source")
+
+
 async def test_a_lag_that_the_stream_does_not_tell_is_no_figure() -> None:
     gateway = flowing()
     rows = tuple(replace(row, lag_messages=None) for row in gateway.home.hosts)

@@ -70,6 +70,8 @@ class HostTitle(OneLine):
             line.put("  ‖ ", "warn").put(f"{size(waits)} in files", "warn")
         elif waits >= WORTH_TELLING:
             line.put(f"  {size(waits)} in files", "muted")
+        if self.shippers.lost_bytes and not self.order.filter:
+            line.put(f"  ✗ {size(self.shippers.lost_bytes)} lost at source", "bad")
         if self.order.filter:
             line.fill_to(FILTERING_WIDTH - 1).put("/", "key").put(self.order.filter, "accent")
         if self.marked:
