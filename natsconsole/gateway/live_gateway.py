@@ -145,27 +145,33 @@ class LiveGateway:
 
     async def look(self) -> HomeSnapshot:
         """Take one look at stream, consumers, hosts and receivers."""
-        with as_gateway_errors(self._stream):
-            self._rtt = await self._connection.rtt()
-            info = await self._stream_info()
-            consumers = await self._their_consumers()
-            receivers = await self._receivers.statuses()
-            self._consumers.take(
-                consumers, (part.consumer for one in receivers for part in one.partitions)
-            )
-            known = await self._receivers.hosts()
-            now = time.time()
-            await self._shippers.listen(now)
-            shippers = await self._shippers.seen(now)
-            self._remember(info, known, now)
-            self._note_shippers(now)
-            await self._look_up(now)
-            home = self._snapshot(info, receivers, shippers, now)
-        if self._recorder is not None:
-            self._recorder.note(
-                home=home, link=self.link, events=self.events(), context=self._context.name
-            )
+        home = None
+        try:
+            with as_gateway_errors(self._stream):
+                home = await self._look()
+        finally:  # an outage is seen by looks that fail
+            if self._recorder is not None:
+                self._recorder.note(
+                    home=home, link=self.link, events=self.events(), context=self._context.name
+                )
         return home
+
+    async def _look(self) -> HomeSnapshot:
+        self._rtt = await self._connection.rtt()
+        info = await self._stream_info()
+        consumers = await self._their_consumers()
+        receivers = await self._receivers.statuses()
+        self._consumers.take(
+            consumers, (part.consumer for one in receivers for part in one.partitions)
+        )
+        known = await self._receivers.hosts()
+        now = time.time()
+        await self._shippers.listen(now)
+        shippers = await self._shippers.seen(now)
+        self._remember(info, known, now)
+        self._note_shippers(now)
+        await self._look_up(now)
+        return self._snapshot(info, receivers, shippers, now)
 
     async def recent_lines(self, host: str, limit: int) -> Sequence[LogLine]:
         """Return the newest lines of a host, oldest first, at most ``limit``."""
