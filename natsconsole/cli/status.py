@@ -131,6 +131,7 @@ async def _pipeline(connection: Connection, stream: StreamState) -> Pipeline:
         stream=stream.name,
         hosts=home.hosts,
         hosts_total=home.hosts_total,
+        has_more_hosts=home.has_more_hosts,
         receivers=home.receivers,
         verdicts=tuple(of_receivers(stream.name, home.receivers, lag))
         if home.knows_receivers

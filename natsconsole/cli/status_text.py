@@ -137,6 +137,7 @@ def _pipeline_rows(status: Status, stream: str) -> Iterator[str]:
                 for one in behind
             ],
             found.hosts_total,
+            has_more=found.has_more_hosts,
         )
     if found.receivers:
         yield ""
@@ -159,7 +160,11 @@ def _trouble(verdicts: Sequence[Verdict]) -> int:
 
 
 def _table(
-    titles: tuple[str, ...], rows: Sequence[tuple[str, ...]], total: int | None
+    titles: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    total: int | None,
+    *,
+    has_more: bool = False,
 ) -> Iterator[str]:
     shown = [tuple(_short(cell) for cell in row) for row in rows[:ROWS]]
     widths = [max(map(len, column)) for column in zip(titles, *shown, strict=True)]
@@ -170,8 +175,9 @@ def _table(
         )
         yield "  ".join((first, *others)).rstrip()
     every = max(len(rows), total or 0)
-    if every > len(shown):
-        yield f"{len(shown):,} of {every:,}; --json has all that could be read"
+    if has_more or every > len(shown):
+        least = "at least " if has_more else ""
+        yield f"{len(shown):,} of {least}{every:,}; --json has all that could be read"
 
 
 def _short(cell: str) -> str:

@@ -91,7 +91,9 @@ class HomeSnapshot:
     totals: ConsumerTotals = ConsumerTotals()
     hosts: tuple[HostRow, ...] = ()
     hosts_total: int = 0
-    """How many there are, where ``hosts`` was cut."""
+    """How many there are: at least so many where ``has_more_hosts``."""
+    has_more_hosts: bool = False
+    """Whether the server told of a part of the stream's subjects only."""
     receivers: tuple[ReceiverStatus, ...] = ()
     shippers: ShippersSeen = NO_SHIPPERS
     is_lab: bool = False

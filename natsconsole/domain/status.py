@@ -24,6 +24,8 @@ class Pipeline:
     stream: str
     hosts: tuple[HostRow, ...] = ()
     hosts_total: int = 0
+    has_more_hosts: bool = False
+    """Whether there are more than the server told."""
     receivers: tuple[ReceiverStatus, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     problem: str = ""

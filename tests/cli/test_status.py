@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from natsconsole.cli.status_text import status_lines
-from natsconsole.domain.status import Status
+from natsconsole.domain.snapshots import HostRow
+from natsconsole.domain.status import Pipeline, Status
 from natsconsole.domain.streams import StreamState
 from natsconsole.domain.triage import TriageSnapshot
 from natsconsole.receiver.control import Control
@@ -261,6 +262,13 @@ async def test_a_log_stream_that_does_not_answer_is_not_knowing(tmp_path: Path) 
         code, out, _ = await run("natsconsole", "status", *arguments)
     assert (code, out.split(" ")[0]) == (3, "UNKNOWN")
     assert "hosts and receivers of LOGS are not known:" in out
+
+
+def test_a_table_that_the_server_cut_says_so() -> None:
+    hosts = (HostRow(host="web1"), HostRow(host="web2"))
+    found = Pipeline(stream="LOGS", hosts=hosts, hosts_total=2, has_more_hosts=True)
+    text = "\n".join(status_lines(Status.of(TriageSnapshot(taken=1.0), (found,))))
+    assert "2 of at least 2;" in text
 
 
 def test_consumers_that_nobody_tells_are_not_called_refused() -> None:

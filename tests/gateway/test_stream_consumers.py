@@ -42,6 +42,33 @@ def lag(home: HomeSnapshot) -> dict[str, int | None]:
     return {row.host: row.lag_messages for row in home.hosts}
 
 
+async def test_hosts_are_counted_not_their_subjects(connection: Connection) -> None:
+    shop = Anybody(connection)
+    await shop.make_stream()
+    for host in ("eu", "us", "asia"):
+        for kind in ("new", "paid", "sent"):
+            await shop.publish(1, subject=f"{host}.{kind}")
+    pattern = HostPattern.parse(f"{shop.subject}.{{host}}.>")
+    home = await LiveGateway(connection, shop.stream, pattern=pattern).look()
+    assert (len(home.hosts), home.hosts_total, home.has_more_hosts) == (3, 3, False)
+
+
+async def test_more_subjects_than_one_answer_holds_are_told_of(connection: Connection) -> None:
+    shop = Anybody(connection)
+    await shop.make_stream(storage="memory", no_ack=True, allow_direct=False)
+    for number in range(100_001):
+        await connection.publish(f"{shop.subject}.h{number}", b"x")
+
+    async def are_stored() -> bool:
+        info = await shop.api(f"STREAM.INFO.{shop.stream}")
+        return bool(info["state"]["messages"] == 100_001)
+
+    await until(are_stored, within=30)
+    home = await look(shop)
+    assert (len(home.hosts), home.hosts_total, home.has_more_hosts) == (100_000, 100_000, True)
+    assert await LiveGateway(connection, shop.stream).count(shop.stream, ">") == 100_001
+
+
 async def test_independent_consumers_do_not_add_up(shop: Anybody) -> None:
     for name in ("billing", "search", "audit"):
         await shop.make_consumer(name)

@@ -33,6 +33,13 @@ async def test_what_is_lost_at_the_source_is_shown() -> None:
         await it.shows("✗ 1.2 MB lost at source")
 
 
+async def test_hosts_that_are_not_told_of_are_hinted_at() -> None:
+    gateway = flowing()
+    gateway.home = replace(gateway.home, has_more_hosts=True)
+    async with console(gateway) as it:
+        await it.shows("HOSTS 96+")
+
+
 async def test_a_lag_that_the_stream_does_not_tell_is_no_figure() -> None:
     gateway = flowing()
     rows = tuple(replace(row, lag_messages=None) for row in gateway.home.hosts)
