@@ -49,7 +49,7 @@ def alerts(
     home: HomeSnapshot,
     link: Link,
     now: float,
-    gone: str = "",
+    gone: ReceiverStatus | None = None,
     verdicts: Iterable[Verdict] = (),
 ) -> tuple[Alert, ...]:
     """Return what needs attention, worst first.
@@ -58,7 +58,7 @@ def alerts(
         home: what the look found.
         link: the connection.
         now: in seconds since the epoch.
-        gone: a receiver that was there before.
+        gone: a receiver that was there before, as it was last seen.
         verdicts: what is wrong with the stream, its consumers, the server.
     """
     verdicts = tuple(verdicts)
@@ -92,7 +92,7 @@ def _of_link(home: HomeSnapshot, link: Link, now: float) -> Iterator[Alert]:
         )
 
 
-def _of_absence(home: HomeSnapshot, gone: str) -> Iterator[Alert]:
+def _of_absence(home: HomeSnapshot, gone: ReceiverStatus | None) -> Iterator[Alert]:
     if home.receivers or not home.knows_receivers:  # what was not seen may be there
         return
     verb = "waits" if home.lag_messages == 1 else "wait"
@@ -101,13 +101,18 @@ def _of_absence(home: HomeSnapshot, gone: str) -> Iterator[Alert]:
         if home.lag_messages
         else "no message waits"
     )
-    if gone:
-        yield Alert(
-            rule=f"gone {gone}",
-            severity="critical",
-            sentence=f"{gone} is gone: {waiting}, nothing is lost",
+    if gone is not None:
+        cost = (
+            "under ack policy none what it had not written is lost"
+            if gone.ack_policy == "none"
+            else "nothing is lost"
         )
-    else:
+        yield Alert(
+            rule=f"gone {gone.name}",
+            severity="critical",
+            sentence=f"{gone.name} is gone: {waiting}, {cost}",
+        )
+    elif home.is_log_stream:
         yield Alert(
             rule="no-receiver", severity="warning", sentence=f"no receiver answers: {waiting}"
         )

@@ -96,6 +96,8 @@ class HomeSnapshot:
     """Whether the server told of a part of the stream's subjects only."""
     receivers: tuple[ReceiverStatus, ...] = ()
     shippers: ShippersSeen = NO_SHIPPERS
+    is_log_stream: bool = True
+    """Whether the stream was set up for receivers of ours."""
     is_lab: bool = False
     """Whether the stream was made for the ack lab."""
     problem: str = ""

@@ -45,7 +45,7 @@ from natsconsole.gateway.jetstream import (
     StreamInfo,
 )
 from natsconsole.gateway.link import link_of
-from natsconsole.gateway.log_stream import LAB_KEY, pattern_of
+from natsconsole.gateway.log_stream import LAB_KEY, PREFIX_KEY, pattern_of
 from natsconsole.gateway.receivers import Receivers
 from natsconsole.gateway.recorder import RecordedTriage, Recorder
 from natsconsole.gateway.shippers import Shippers
@@ -521,6 +521,7 @@ class LiveGateway:
             has_more_hosts=info.total > len(info.state.subjects),
             receivers=receivers,
             shippers=shippers,
+            is_log_stream=PREFIX_KEY in info.metadata,
             is_lab=info.metadata.get(LAB_KEY) == "true",
             problem="; ".join(
                 filter(None, (self._receivers.not_permitted, self._shippers.problem))

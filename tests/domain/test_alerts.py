@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from natsconsole.domain.alerts import Alert, alerts, of_stream
-from natsconsole.domain.receivers import AnswerRule, PartitionStatus
+from natsconsole.domain.receivers import AnswerRule, PartitionStatus, ReceiverStatus
 from natsconsole.domain.snapshots import ConsumerTotals, HomeSnapshot, HostRow, Link
 from natsconsole.domain.verdicts.verdict import Severity, Verdict
 from screenshots.demo_data import LINK, NOW, pipeline, receiver
@@ -12,7 +12,7 @@ from tests.support.fake_gateway import with_receivers
 HOME = pipeline().home
 
 
-def first(home: HomeSnapshot, link: Link = LINK, gone: str = "") -> Alert:
+def first(home: HomeSnapshot, link: Link = LINK, gone: ReceiverStatus | None = None) -> Alert:
     return alerts(home, link, NOW, gone)[0]
 
 
@@ -78,11 +78,20 @@ def test_the_cause_of_a_hold_comes_first_and_its_details_last() -> None:
 
 def test_a_receiver_that_was_there_is_missed_by_name() -> None:
     home = replace(with_receivers(HOME), lag_messages=1)
-    assert first(home, gone="receiver-1").sentence == (
+    assert first(home, gone=receiver()).sentence == (
         "receiver-1 is gone: 1 message waits in the stream, nothing is lost"
+    )
+    assert first(home, gone=receiver(ack_policy="none")).sentence.endswith(
+        "in the stream, under ack policy none what it had not written is lost"
     )
     assert first(home).severity == "warning"
     assert "no receiver answers" in first(home).sentence
+
+
+def test_a_stream_of_somebody_else_misses_no_receiver() -> None:
+    home = replace(with_receivers(HOME), lag_messages=7, is_log_stream=False)
+    assert [one.severity for one in alerts(home, LINK, NOW)] == ["calm"]
+    assert first(home, gone=receiver()).severity == "critical"
 
 
 def test_at_max_ack_pending_delivery_has_stopped() -> None:
@@ -208,7 +217,7 @@ def test_verdicts_of_the_stream_and_the_server_are_alerts_too() -> None:
         Verdict(rule="paused", severity="warning", sentence="paused", stream="ORDERS"),
         Verdict(rule="clock-skew", severity="warning", sentence="clocks differ"),
     )  # fmt: skip
-    found = alerts(HomeSnapshot(), Link(state="live"), 0.0, "", of_stream(verdicts, "LOGS"))
+    found = alerts(HomeSnapshot(), Link(state="live"), 0.0, None, of_stream(verdicts, "LOGS"))
     assert [one.sentence for one in found] == [
         "LOGS: it is full",
         "other: nobody pulls",

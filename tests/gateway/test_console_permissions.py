@@ -183,7 +183,7 @@ async def test_what_is_not_permitted_is_said_and_not_shown_as_absent(tmp_path: P
                 home = await gateway.look()
             assert [row.messages for row in home.hosts] == [3]
             assert "login publish to '$SRV.INFO.natsconsole-receiver'" in home.problem
-            rules = [one.rule for one in alerts(home, gateway.link, home.taken, "")]
+            rules = [one.rule for one in alerts(home, gateway.link, home.taken)]
             assert "incomplete-look" in rules
             assert "no-receiver" not in rules
             history = gateway.events().history

@@ -18,6 +18,7 @@ from natsconsole.gateway.key_value import KeyValue
 from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.gateway.log_stream import LogStream
 from natsconsole.gateway.shippers import Shippers
+from screenshots.demo_data import receiver
 from shipper.connection import Connection, ConnectionOptions
 from shipper.wire import (
     HEARTBEAT_SUBJECT,
@@ -129,7 +130,7 @@ async def test_an_orders_bucket_that_fails_costs_no_look(tmp_path: Path, answers
             assert [row.host for row in home.hosts] == ["web1"]
             assert home.problem.startswith("whether the red button is pressed is not known")
             assert ("unavailable" in home.problem) is answers
-            rules = [one.rule for one in alerts(home, gateway.link, home.taken, "receiver-1")]
+            rules = [one.rule for one in alerts(home, gateway.link, home.taken, receiver())]
             assert {"incomplete-look", "gone receiver-1"} <= set(rules)
             assert len(asked) == answers, "it is not asked again at every look"
 

@@ -46,6 +46,7 @@ async def test_shows_hosts_without_any_receiver(
     assert (row.host, row.messages, row.lag_messages) == ("web1.example.net", 7, 7)
     assert row.lag_seconds > 0
     assert snapshot.receiver is None
+    assert snapshot.is_log_stream
 
 
 async def test_shows_what_the_receiver_did(

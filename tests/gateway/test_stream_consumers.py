@@ -74,6 +74,7 @@ async def test_independent_consumers_do_not_add_up(shop: Anybody) -> None:
         await shop.make_consumer(name)
     await finish(shop, "billing", 12)
     home = await look(shop)
+    assert not home.is_log_stream
     assert (home.lag_messages, home.totals.unprocessed) == (12, 12)
     assert lag(home) == {"asia": 4, "eu": 4, "us": 4}
     assert home.totals.max_ack_pending == 3_000
