@@ -16,14 +16,13 @@ from natsconsole.cli.quantities import Duration
 from natsconsole.cli.status_text import status_lines
 from natsconsole.domain.snapshots import HomeSnapshot
 from natsconsole.domain.status import EXIT_CODES, Pipeline, Status
-from natsconsole.domain.streams import StreamState
+from natsconsole.domain.streams import PREFIX_KEY, StreamState
 from natsconsole.domain.triage import ServerFacts, TriageSnapshot
 from natsconsole.domain.verdicts.receivers import of_receivers
 from natsconsole.domain.verdicts.verdict import Verdict
 from natsconsole.domain.verdicts.words import nats
 from natsconsole.gateway.interface import GatewayError, NotPermittedError
 from natsconsole.gateway.live_gateway import LiveGateway
-from natsconsole.gateway.log_stream import PREFIX_KEY
 from natsconsole.gateway.triage import LiveTriage
 from shipper.connection import Connection, ConnectionProblem
 from shipper.connection_flags import connection_flags

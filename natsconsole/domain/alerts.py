@@ -17,6 +17,7 @@ from natsconsole.domain.receiver_costs import cost_of_rule
 from natsconsole.domain.receivers import ReceiverStatus
 from natsconsole.domain.snapshots import HomeSnapshot, Link
 from natsconsole.domain.verdicts.verdict import Verdict
+from natsconsole.domain.verdicts.words import counted, messages, size, span
 
 Severity = Literal["critical", "warning", "notice", "calm"]
 NAMED = 3
@@ -81,7 +82,7 @@ def _of_link(home: HomeSnapshot, link: Link, now: float) -> Iterator[Alert]:
         yield Alert(
             rule="link-lost",
             severity="critical",
-            sentence=f"no connection for {_age(now - link.since)}{why}: "
+            sentence=f"no connection for {span(now - link.since)}{why}: "
             "these figures are from before; receivers go on without this screen",
         )
     elif home.problem:
@@ -97,7 +98,7 @@ def _of_absence(home: HomeSnapshot, gone: ReceiverStatus | None) -> Iterator[Ale
         return
     verb = "waits" if home.lag_messages == 1 else "wait"
     waiting = (
-        f"{_messages(home.lag_messages)} {verb} in the stream"
+        f"{messages(home.lag_messages)} {verb} in the stream"
         if home.lag_messages
         else "no message waits"
     )
@@ -133,7 +134,7 @@ def _of_receiver(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
             rule=f"withhold {name}",
             severity="critical",
             sentence=f"{name} withholds its acks: lines are written, but each message comes again "
-            f"after {_age(receiver.ack_wait_seconds)}; at {receiver.max_ack_pending:,} unacked "
+            f"after {span(receiver.ack_wait_seconds)}; at {receiver.max_ack_pending:,} unacked "
             "delivery stops",
         )
     if receiver.answer in {"nak-delay", "in-progress", "term"}:
@@ -183,7 +184,7 @@ def _of_state(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
             sentence=f"{receiver.lost:,} lines are lost: the sources' ranges prove them missing",
         )
     if receiver.parked_hosts:
-        hosts = "1 host" if receiver.parked_hosts == 1 else f"{receiver.parked_hosts:,} hosts"
+        hosts = counted(receiver.parked_hosts, "host")
         yield Alert(
             rule=f"parked {name}",
             severity="warning",
@@ -209,7 +210,7 @@ def _held(receiver: ReceiverStatus, now: float) -> Alert:
     held = [part.partition for part in receiver.partitions if part.state == "held"]
     everywhere = len(held) == len(receiver.partitions)
     where = "" if everywhere or not held else " " + ", ".join(f"p{number}" for number in held[:4])
-    since = "" if receiver.held_since is None else f" for {_age(now - receiver.held_since)}"
+    since = "" if receiver.held_since is None else f" for {span(now - receiver.held_since)}"
     is_full = receiver.fault == "disk-full" or "no space left" in receiver.reason
     cause = "disk full" if is_full else receiver.reason or "held"
     detail = f" ({receiver.reason})" if receiver.reason not in {"", cause} else ""
@@ -217,7 +218,7 @@ def _held(receiver: ReceiverStatus, now: float) -> Alert:
         rule=f"held {receiver.name}",
         severity="critical",
         sentence=f"{receiver.name}{where}: {cause}, holding "
-        f"{_messages(receiver.held_messages)}{since}; nothing lost, resumes by itself{detail}",
+        f"{messages(receiver.held_messages)}{since}; nothing lost, resumes by itself{detail}",
     )
 
 
@@ -238,7 +239,7 @@ def _of_totals(home: HomeSnapshot, verdicts: Sequence[Verdict]) -> Iterator[Aler
 
 def _of_shippers(home: HomeSnapshot) -> Iterator[Alert]:
     seen = home.shippers
-    waiting = f"{_bytes(seen.backlog_bytes)} wait in their files"
+    waiting = f"{size(seen.backlog_bytes)} wait in their files"
     if seen.is_stopped:
         why = f" ({seen.reason})" if seen.reason else ""
         yield Alert(
@@ -259,7 +260,7 @@ def _of_shippers(home: HomeSnapshot) -> Iterator[Alert]:
         yield Alert(
             rule="lost-at-source",
             severity="critical",
-            sentence=f"at least {_bytes(seen.lost_bytes)} are lost at the source, on "
+            sentence=f"at least {size(seen.lost_bytes)} are lost at the source, on "
             f"{_some(seen.lost_at, len(seen.lost_at))}: files were cut or removed before their "
             "shipper had read them",
         )
@@ -274,7 +275,7 @@ def _of_shippers(home: HomeSnapshot) -> Iterator[Alert]:
         yield Alert(
             rule="shipper-behind",
             severity="warning",
-            sentence=f"a shipper is {_age(seen.lag_seconds)} behind its files: {waiting}",
+            sentence=f"a shipper is {span(seen.lag_seconds)} behind its files: {waiting}",
         )
     for problem in seen.problems[:NAMED]:
         yield Alert(rule=f"shipper {problem}", severity="warning", sentence=f"shipper on {problem}")
@@ -285,19 +286,12 @@ def _some(names: Sequence[str], total: int) -> str:
     return f"{shown} and {total - NAMED:,} more" if total > NAMED else shown
 
 
-def _bytes(number: int) -> str:
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= factor:
-            return f"{number / factor:.3g} {unit}"
-    return f"{number} B"
-
-
 def _of_silence(home: HomeSnapshot) -> Iterator[Alert]:
     silent = [row for row in home.hosts if row.state == "silent"]
     if not silent:
         return
     latest = nsmallest(NAMED, silent, key=lambda row: row.last_seen_seconds or 0.0)
-    names = ", ".join(f"{row.host} ({_age(row.last_seen_seconds or 0.0)})" for row in latest)
+    names = ", ".join(f"{row.host} ({span(row.last_seen_seconds or 0.0)})" for row in latest)
     more = f" and {len(silent) - NAMED:,} more" if len(silent) > NAMED else ""
     is_one = len(silent) == 1
     yield Alert(
@@ -364,18 +358,5 @@ def _calm(home: HomeSnapshot, link: Link) -> Alert:
     return Alert(
         rule="calm",
         severity="calm",
-        sentence=f"flowing: the oldest line not yet written is {_age(home.lag_seconds)} old",
+        sentence=f"flowing: the oldest line not yet written is {span(home.lag_seconds)} old",
     )
-
-
-def _messages(number: int) -> str:
-    return f"{number:,} message" if number == 1 else f"{number:,} messages"
-
-
-def _age(seconds: float) -> str:
-    seconds = max(0.0, seconds)
-    if seconds < 9.95:
-        return f"{seconds:.1f} s".replace(".0 s", " s")
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

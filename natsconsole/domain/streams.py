@@ -9,6 +9,10 @@ from typing import Literal
 Retention = Literal["limits", "interest", "workqueue"]
 Discard = Literal["old", "new"]
 LimitName = Literal["max bytes", "max messages", "max age"]
+PREFIX_KEY = "natsconsole.prefix"
+"""In the metadata of a log stream of ours: what its subjects begin with."""
+PARTITIONS_KEY = "natsconsole.partitions"
+"""There, too: how many there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from natsconsole.domain.receivers import (
 )
 from natsconsole.domain.shippers import ButtonOrder, ShippersSeen
 from natsconsole.domain.snapshots import Flow, HomeSnapshot, Link
+from natsconsole.domain.streams import PREFIX_KEY
 from natsconsole.gateway.actions import Actions
 from natsconsole.gateway.advisories import Advisories
 from natsconsole.gateway.errors import as_gateway_errors
@@ -45,7 +46,7 @@ from natsconsole.gateway.jetstream import (
     StreamInfo,
 )
 from natsconsole.gateway.link import link_of
-from natsconsole.gateway.log_stream import LAB_KEY, PREFIX_KEY, pattern_of
+from natsconsole.gateway.log_stream import LAB_KEY, pattern_of
 from natsconsole.gateway.receivers import Receivers
 from natsconsole.gateway.recorder import RecordedTriage, Recorder
 from natsconsole.gateway.shippers import Shippers
@@ -133,15 +134,6 @@ class LiveGateway:
     def stream(self) -> str:
         """The stream that is shown."""
         return self._stream
-
-    @property
-    def pattern(self) -> HostPattern:
-        """Where the host stands in a stored subject."""
-        return self._pattern
-
-    def use_pattern(self, pattern: HostPattern | None) -> None:
-        """Find hosts by this pattern from the next look on; None for what the stream suggests."""
-        self._given_pattern = pattern
 
     async def look(self) -> HomeSnapshot:
         """Take one look at stream, consumers, hosts and receivers."""
