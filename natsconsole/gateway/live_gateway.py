@@ -38,7 +38,7 @@ from natsconsole.gateway.actions import Actions
 from natsconsole.gateway.advisories import Advisories
 from natsconsole.gateway.errors import as_gateway_errors
 from natsconsole.gateway.host_memory import HostMemory
-from natsconsole.gateway.interface import NotPermittedError
+from natsconsole.gateway.interface import NotPermittedError, Triage
 from natsconsole.gateway.jetstream import (
     ApiError,
     ConsumerInfo,
@@ -53,7 +53,7 @@ from natsconsole.gateway.shippers import Shippers
 from natsconsole.gateway.stored_lines import lines_of, message_of
 from natsconsole.gateway.stream_consumers import StreamConsumers, has_nothing_left
 from natsconsole.gateway.stream_reader import StreamReader
-from natsconsole.gateway.triage import LiveTriage, Triage
+from natsconsole.gateway.triage import LiveTriage
 from shipper.connection import Connection
 
 LOOKUPS = 64

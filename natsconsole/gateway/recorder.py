@@ -14,7 +14,7 @@ from natsconsole.domain.advisories import EventsSeen
 from natsconsole.domain.recording import EVENTS, MAGIC, Packer, Seen
 from natsconsole.domain.snapshots import HomeSnapshot, Link
 from natsconsole.domain.triage import TriageSnapshot
-from natsconsole.gateway.triage import Triage
+from natsconsole.gateway.interface import Triage
 
 EVERY = 1.0
 """Seconds between two frames, at least."""
