@@ -56,14 +56,16 @@ CONSUMER_NOT_FOUND = 10014
 NO_MESSAGE_FOUND = 10037
 
 
-class _Error(msgspec.Struct):
+class ErrorReply(msgspec.Struct, frozen=True):
+    """An error as JetStream writes it."""
+
     code: int = 0
     err_code: int = 0
     description: str = ""
 
 
 class _Envelope(msgspec.Struct):
-    error: _Error | None = None
+    error: ErrorReply | None = None
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -165,7 +167,14 @@ class _Raw(msgspec.Struct, frozen=True):
 
 class _LeadersReply(msgspec.Struct, frozen=True):
     message: _Raw | None = None
-    error: _Error | None = None
+    error: ErrorReply | None = None
+
+
+class PubAck(msgspec.Struct, frozen=True):
+    """What JetStream answers to a message that it has stored."""
+
+    stream: str = ""
+    seq: int = 0
 
 
 class _PurgeReply(msgspec.Struct):
@@ -374,10 +383,20 @@ class JetStream:
             )
         except NoRespondersError as nobody:
             raise JetStreamOffError from nobody
-        error = msgspec.json.decode(reply.data, type=_Envelope).error
-        if error is not None:
-            raise ApiError(error.code, error.err_code, error.description)
-        return msgspec.json.decode(reply.data, type=answer)
+        return answer_in(reply.data, answer)
+
+
+def answer_in(payload: bytes, kind: type[T]) -> T:
+    """Read what JetStream answers to a request of its API, or to a message that is published.
+
+    Raises:
+        ApiError: it is an error.
+        msgspec.MsgspecError: it is nothing that JetStream answers.
+    """
+    error = msgspec.json.decode(payload, type=_Envelope).error
+    if error is not None:
+        raise ApiError(error.code, error.err_code, error.description)
+    return msgspec.json.decode(payload, type=kind)
 
 
 def stored_message(headers: bytes, payload: bytes) -> StoredMessage | None:
