@@ -19,6 +19,7 @@ from natsconsole.domain.shippers import (
     ShipperPulse,
     ShippersSeen,
 )
+from natsconsole.gateway.heartbeats import LONGEST_TEXT, PROBLEMS, read_heartbeat
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.jetstream import ApiError, JetStream
 from natsconsole.gateway.key_value import Entry, KeyValue, NoBucketError
@@ -35,7 +36,6 @@ from shipper.wire import (
     ORDER_KEY_ALL,
     ORDERS_BUCKET,
     PING_SUBJECT,
-    Heartbeat,
     HostPulse,
     Order,
     order_key,
@@ -43,12 +43,9 @@ from shipper.wire import (
 
 MOST_SHIPPERS = 100_000
 MOST_HOSTS = 200_000
-LONGEST = 1 << 20
-"""Bytes of a heartbeat that are read at most."""
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 600.0
 FORGOTTEN_AFTER = 3600.0
 """Seconds after which a shipper that is gone is no longer missed."""
-PROBLEMS = 20
 FEW = 20
 """Shippers that are asked how they are every ``PING_SECONDS``; more speak of themselves only."""
 PING_SECONDS = 5.0
@@ -56,7 +53,6 @@ ORDERS_SECONDS = 10.0
 """After which the order for everybody is asked for again where nobody could tell it."""
 HOSTS_A_SECOND = 10_000
 """Hosts whose pulses are added up in a second at most."""
-_LONGEST_TEXT = 300
 
 
 class _Shipper:
@@ -155,7 +151,7 @@ class Shippers:
             lost_at=tuple(sorted(machine for machine, number in lost.items() if number)),
             problems=tuple(text for text, _ in zip(problems, range(PROBLEMS), strict=False)),
             is_stopped=order.pause,
-            reason=order.reason[:_LONGEST_TEXT],
+            reason=order.reason[:LONGEST_TEXT],
         )
 
     async def press(self, order: ButtonOrder) -> str:
@@ -211,13 +207,10 @@ class Shippers:
         return self._order
 
     def _take(self, _subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
-        if len(payload) > LONGEST:
+        beat = read_heartbeat(payload)
+        if beat is None:
             return
-        try:
-            beat = msgspec.json.decode(payload, type=Heartbeat)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return
-        key = (beat.name[:_LONGEST_TEXT], beat.instance[:_LONGEST_TEXT])
+        key = (beat.name, beat.instance)
         shipper = self._shippers.get(key)
         if shipper is None:
             if len(self._shippers) >= MOST_SHIPPERS:
@@ -227,7 +220,7 @@ class Shippers:
         shipper.interval = min(LONGEST_INTERVAL, max(SHORTEST_INTERVAL, beat.interval_seconds))
         shipper.is_gone = False
         shipper.lost_bytes = max(shipper.lost_bytes, beat.lost_bytes)
-        shipper.problems = tuple(text[:_LONGEST_TEXT] for text in beat.problems[:PROBLEMS])
+        shipper.problems = beat.problems
         for pulse in beat.hosts[:HOSTS_PER_HEARTBEAT]:
             if pulse.host in self._owners or len(self._owners) < MOST_HOSTS:
                 self._owners[pulse.host] = shipper

@@ -17,6 +17,7 @@ from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.key_value import KeyValue
 from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.gateway.log_stream import LogStream
+from natsconsole.gateway.publishers import Publishers
 from natsconsole.gateway.shippers import Shippers
 from screenshots.demo_data import receiver
 from shipper.connection import Connection, ConnectionOptions
@@ -180,6 +181,20 @@ async def test_what_is_lost_at_the_source_is_told(connection: Connection) -> Non
         one for one in alerts(home, gateway.link, home.taken) if one.rule == "lost-at-source"
     )
     assert found.severity == "critical"
+
+
+async def test_what_shippers_say_is_bounded_for_verdicts_too(connection: Connection) -> None:
+    publishers = Publishers(connection)
+    await publishers.listen()
+    message = msgspec.json.decode(beat(HostPulse(host="web1")))
+    message |= {"problems": ["x" * 1_000] * 30, "problem_kinds": ["full"] * 30}
+    await connection.publish(f"{HEARTBEAT_SUBJECT}.box1", b"[" * 5_000)
+    await connection.publish(f"{HEARTBEAT_SUBJECT}.box1", msgspec.json.encode(message))
+    await until(publishers.troubles)
+    troubles = publishers.troubles()
+    assert [one.who for one in troubles] == ["box1"] * 20
+    assert {(one.kind, len(one.sentence)) for one in troubles} == {("stream-full", 300)}
+    publishers.close()
 
 
 async def test_what_a_forgotten_shipper_lost_stays_lost(connection: Connection) -> None:
