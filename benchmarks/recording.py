@@ -87,6 +87,7 @@ def main() -> None:
             snapshot = later(snapshot, moment[0], chance)
             began = time.process_time()
             recorder.note(home=HomeSnapshot(taken=moment[0]), triage=snapshot)
+            recorder.settle()
             spent += time.process_time() - began
         recorder.close()
         size = path.stat().st_size

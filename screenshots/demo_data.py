@@ -199,7 +199,7 @@ def pipeline() -> Pipeline:
         bytes=812_000_000,
         inflow=flow(12_430, 1),
         outflow=flow(12_110, 2),
-        lag_messages=sum(row.lag_messages for row in rows),
+        lag_messages=sum(row.lag_messages or 0 for row in rows),
         lag_seconds=0.4,
         totals=ConsumerTotals(
             unprocessed=40, outstanding_acks=36, redelivered=0, max_ack_pending=400, consumers=4

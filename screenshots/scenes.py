@@ -62,7 +62,7 @@ def withholding() -> FakeGateway:
     """The receiver does not acknowledge: messages come again and again."""
     shown = pipeline()
     rows = tuple(
-        replace(row, unacked=min(6, row.lag_messages * 2), redelivered=place % 3)
+        replace(row, unacked=min(6, (row.lag_messages or 0) * 2), redelivered=place % 3)
         for place, row in enumerate(hosts(lag_factor=3.0))
     )
     home = replace(
@@ -123,7 +123,9 @@ def disk_full() -> FakeGateway:
     """The disk is full: partition 3 holds what it has."""
     shown = pipeline()
     rows = tuple(
-        replace(row, state="held", lag_messages=row.lag_messages + 12, lag_seconds=4.2, unacked=9)
+        replace(
+            row, state="held", lag_messages=(row.lag_messages or 0) + 12, lag_seconds=4.2, unacked=9
+        )
         if row.partition == "3"
         else row
         for row in shown.home.hosts

@@ -16,14 +16,13 @@ from natsconsole.cli.quantities import Duration
 from natsconsole.cli.status_text import status_lines
 from natsconsole.domain.snapshots import HomeSnapshot
 from natsconsole.domain.status import EXIT_CODES, Pipeline, Status
-from natsconsole.domain.streams import StreamState
+from natsconsole.domain.streams import PREFIX_KEY, StreamState
 from natsconsole.domain.triage import ServerFacts, TriageSnapshot
 from natsconsole.domain.verdicts.receivers import of_receivers
 from natsconsole.domain.verdicts.verdict import Verdict
 from natsconsole.domain.verdicts.words import nats
-from natsconsole.gateway.interface import GatewayError
+from natsconsole.gateway.interface import GatewayError, NotPermittedError
 from natsconsole.gateway.live_gateway import LiveGateway
-from natsconsole.gateway.log_stream import PREFIX_KEY
 from natsconsole.gateway.triage import LiveTriage
 from shipper.connection import Connection, ConnectionProblem
 from shipper.connection_flags import connection_flags
@@ -110,33 +109,34 @@ async def _look(options: ConnectionOptions, streams: Sequence[str], watch: float
             found = await triage.look()
         found = only(found, streams)
         logs = [one for one in found.streams if _keeps_our_logs(one)]
-        pipelines = [
-            pipeline
-            for pipeline in await asyncio.gather(*(_pipeline(connection, one) for one in logs))
-            if pipeline is not None
-        ]
-        return Status.of(found, pipelines)
+        return Status.of(found, await asyncio.gather(*(_pipeline(connection, one) for one in logs)))
 
 
 def _keeps_our_logs(stream: StreamState) -> bool:
     return PREFIX_KEY in stream.metadata and not stream.is_missing
 
 
-async def _pipeline(connection: Connection, stream: StreamState) -> Pipeline | None:
-    """Return a log stream's hosts and receivers; None where they cannot be seen."""
+async def _pipeline(connection: Connection, stream: StreamState) -> Pipeline:
+    """Return a log stream's hosts and receivers, or why they cannot be seen."""
     try:
         home: HomeSnapshot = await LiveGateway(connection, stream.name).look()
-    except (GatewayError, ConnectionProblem):
-        return None
+    except NotPermittedError as error:
+        return Pipeline(stream=stream.name, not_permitted=str(error))
+    except (GatewayError, ConnectionProblem) as error:
+        return Pipeline(stream=stream.name, problem=str(error))
     # Without a consumer JetStream reckons no lag; the hosts' own is of those looked up so far.
-    lag = home.lag_messages or sum(host.lag_messages for host in home.hosts)
+    lag = home.lag_messages or home.hosts_lag
     return Pipeline(
         stream=stream.name,
         taken=home.taken,
         hosts=home.hosts,
         hosts_total=home.hosts_total,
+        has_more_hosts=home.has_more_hosts,
         receivers=home.receivers,
-        verdicts=tuple(of_receivers(stream.name, home.receivers, lag)),
+        verdicts=tuple(of_receivers(stream.name, home.receivers, lag))
+        if home.knows_receivers
+        else (),
+        not_permitted="" if home.knows_receivers else home.problem,
     )
 
 

@@ -81,7 +81,7 @@ def _stream_row(stream: StreamState) -> tuple[str, ...]:
     if limit is not None:
         left = "" if limit.seconds_left is None else f", in {span(limit.seconds_left)}"
         told = f"{limit.name} {limit.share:.0%}{left}"
-    known = "" if stream.knows_consumers else " not permitted"
+    known = "" if stream.knows_consumers else " not known"
     return (
         stream.name,
         f"{stream.messages:,}",
@@ -130,7 +130,7 @@ def _pipeline_rows(status: Status, stream: str) -> Iterator[str]:
             [
                 (
                     one.host,
-                    f"{one.lag_messages:,}",
+                    "?" if one.lag_messages is None else f"{one.lag_messages:,}",
                     span(one.lag_seconds),
                     "?"
                     if (unseen := one.unseen_seconds(found.taken)) is None
@@ -139,6 +139,7 @@ def _pipeline_rows(status: Status, stream: str) -> Iterator[str]:
                 for one in behind
             ],
             found.hosts_total,
+            has_more=found.has_more_hosts,
         )
     if found.receivers:
         yield ""
@@ -161,7 +162,11 @@ def _trouble(verdicts: Sequence[Verdict]) -> int:
 
 
 def _table(
-    titles: tuple[str, ...], rows: Sequence[tuple[str, ...]], total: int | None
+    titles: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    total: int | None,
+    *,
+    has_more: bool = False,
 ) -> Iterator[str]:
     shown = [tuple(_short(cell) for cell in row) for row in rows[:ROWS]]
     widths = [max(map(len, column)) for column in zip(titles, *shown, strict=True)]
@@ -172,8 +177,9 @@ def _table(
         )
         yield "  ".join((first, *others)).rstrip()
     every = max(len(rows), total or 0)
-    if every > len(shown):
-        yield f"{len(shown):,} of {every:,}; --json has all that could be read"
+    if has_more or every > len(shown):
+        least = "at least " if has_more else ""
+        yield f"{len(shown):,} of {least}{every:,}; --json has all that could be read"
 
 
 def _short(cell: str) -> str:

@@ -51,7 +51,7 @@ class Action(ABC):
     @property
     @abstractmethod
     def command(self) -> str:
-        """The ``nats`` command that does the same."""
+        """The ``nats`` command that does the same; empty where there is none."""
 
     @property
     def is_destructive(self) -> bool:
@@ -229,9 +229,14 @@ class EditConsumer(OfConsumer):
 
     @property
     def command(self) -> str:
-        """The command that does the same."""
+        """The command that does the same; none where the CLI has no word for one of the changes.
+
+        It spaces back-off evenly, and takes what ends a setting for one that was not given.
+        """
         words: list[str | int] = ["consumer", "edit", self.consumer.stream, self.consumer.name]
         for name, value in self.changes.items():
+            if name not in _FLAGS or not value or (name == "max_ack_pending" and value == -1):
+                return ""
             words += _FLAGS[name](value)
         return nats(*words)
 
@@ -484,7 +489,6 @@ _FLAGS = {
     "max_ack_pending": lambda value: _flag("max-pending", value),
     "ack_wait": lambda value: _flag("wait", value),
     "max_deliver": lambda value: _flag("max-deliver", value),
-    "backoff": lambda value: ["--backoff=linear", f"--backoff-steps={len(value)}"],
     "inactive_threshold": lambda value: _flag("inactive-threshold", value),
     "description": lambda value: [f"--description={value}"],
 }

@@ -19,6 +19,8 @@ KINDS: tuple[Kind, ...] = (
 )  # fmt: skip
 KEPT = 1_000
 """Events kept of each kind: a storm of one does not push the others out."""
+DELETED = "Unacknowledged message was deleted"
+"""The reason of a termination that the stream's limits made."""
 LONGEST = 64 << 10
 """Bytes of an advisory that are read at most."""
 
@@ -57,7 +59,9 @@ class Advisory:
     """When the oldest of several was."""
 
 
-class _Body(msgspec.Struct):
+class AdvisoryBody(msgspec.Struct):
+    """What an advisory says, of any kind."""
+
     id: str = ""
     timestamp: str = ""
     stream: str = ""
@@ -73,13 +77,20 @@ class _Body(msgspec.Struct):
     action: str = ""
 
 
-def read_advisory(subject: str, payload: bytes) -> Advisory | None:
-    """Read an advisory; None where it is none."""
+def read_body(payload: bytes) -> AdvisoryBody | None:
+    """Read what an advisory says; None where it is none."""
     if len(payload) > LONGEST:
         return None
     try:
-        body = msgspec.json.decode(payload, type=_Body)
+        return msgspec.json.decode(payload, type=AdvisoryBody)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def read_advisory(subject: str, payload: bytes) -> Advisory | None:
+    """Read an advisory; None where it is none."""
+    body = read_body(payload)
+    if body is None:
         return None
     tokens = subject.split(".")
     what, name = (tokens[3], tokens[4]) if len(tokens) > 4 else ("", "")
@@ -94,7 +105,7 @@ def read_advisory(subject: str, payload: bytes) -> Advisory | None:
     )
 
 
-def _sentence(what: str, name: str, body: _Body) -> str:
+def _sentence(what: str, name: str, body: AdvisoryBody) -> str:
     if body.stream_seq:
         return _of_message(name, body)
     match name:
@@ -113,12 +124,12 @@ def _sentence(what: str, name: str, body: _Body) -> str:
     return f"the {what} was {name.lower()}" if name else what
 
 
-def _of_message(name: str, body: _Body) -> str:
+def _of_message(name: str, body: AdvisoryBody) -> str:
     times = f"{body.deliveries} deliveries" if body.deliveries != 1 else "1 delivery"
     match name:
         case "MAX_DELIVERIES":
             return f"given up after {times}: the server delivers it no more, written or not"
-        case "MSG_TERMINATED" if body.reason == "Unacknowledged message was deleted":
+        case "MSG_TERMINATED" if body.reason == DELETED:
             return "deleted by the stream's limits before it was acknowledged"
         case "MSG_TERMINATED":
             return f"terminated after {times}: {body.reason or 'no reason given'}"

@@ -6,6 +6,8 @@ network; whoever shows them makes them safe.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
@@ -15,12 +17,14 @@ from natsconsole.domain.receiver_costs import cost_of_rule
 from natsconsole.domain.receivers import ReceiverStatus
 from natsconsole.domain.snapshots import HomeSnapshot, Link
 from natsconsole.domain.verdicts.verdict import Verdict
+from natsconsole.domain.verdicts.words import counted, messages, size, span
 
 Severity = Literal["critical", "warning", "notice", "calm"]
 NAMED = 3
 """Silent hosts that are named, those that fell silent last."""
 BEHIND_SECONDS = 30.0
 """A shipper whose lines have waited longer than this is behind."""
+_WINDOW_IS_FULL = frozenset({"max-ack-pending", "nak-delayed"})
 _ORDER: tuple[Severity, ...] = ("critical", "warning", "notice", "calm")
 
 
@@ -34,8 +38,7 @@ class Alert:
     sentence: str
 
 
-SAID_HERE = frozenset({"max-ack-pending", "paused", "max-deliver"})
-"""Rules whose trouble Home's own figures tell of, with more detail, while a receiver answers."""
+_DIGITS = re.compile(r"\d+")
 
 
 def of_stream(verdicts: Iterable[Verdict], stream: str) -> tuple[Verdict, ...]:
@@ -47,7 +50,7 @@ def alerts(
     home: HomeSnapshot,
     link: Link,
     now: float,
-    gone: str = "",
+    gone: ReceiverStatus | None = None,
     verdicts: Iterable[Verdict] = (),
 ) -> tuple[Alert, ...]:
     """Return what needs attention, worst first.
@@ -56,14 +59,15 @@ def alerts(
         home: what the look found.
         link: the connection.
         now: in seconds since the epoch.
-        gone: a receiver that was there before.
+        gone: a receiver that was there before, as it was last seen.
         verdicts: what is wrong with the stream, its consumers, the server.
     """
+    verdicts = tuple(verdicts)
     found = [
         *_of_link(home, link, now),
         *(_of_absence(home, gone) if home.taken else ()),
         *(alert for receiver in home.receivers for alert in _of_receiver(receiver, now)),
-        *_of_totals(home),
+        *_of_totals(home, verdicts),
         *_of_shippers(home),
         *_of_silence(home),
         *_of_verdicts(home, verdicts),
@@ -78,7 +82,7 @@ def _of_link(home: HomeSnapshot, link: Link, now: float) -> Iterator[Alert]:
         yield Alert(
             rule="link-lost",
             severity="critical",
-            sentence=f"no connection for {_age(now - link.since)}{why}: "
+            sentence=f"no connection for {span(now - link.since)}{why}: "
             "these figures are from before; receivers go on without this screen",
         )
     elif home.problem:
@@ -89,22 +93,27 @@ def _of_link(home: HomeSnapshot, link: Link, now: float) -> Iterator[Alert]:
         )
 
 
-def _of_absence(home: HomeSnapshot, gone: str) -> Iterator[Alert]:
-    if home.receivers or home.problem:  # what was not seen may be there
+def _of_absence(home: HomeSnapshot, gone: ReceiverStatus | None) -> Iterator[Alert]:
+    if home.receivers or not home.knows_receivers:  # what was not seen may be there
         return
     verb = "waits" if home.lag_messages == 1 else "wait"
     waiting = (
-        f"{_messages(home.lag_messages)} {verb} in the stream"
+        f"{messages(home.lag_messages)} {verb} in the stream"
         if home.lag_messages
         else "no message waits"
     )
-    if gone:
-        yield Alert(
-            rule=f"gone {gone}",
-            severity="critical",
-            sentence=f"{gone} is gone: {waiting}, nothing is lost",
+    if gone is not None:
+        cost = (
+            "under ack policy none what it had not written is lost"
+            if gone.ack_policy == "none"
+            else "nothing is lost"
         )
-    else:
+        yield Alert(
+            rule=f"gone {gone.name}",
+            severity="critical",
+            sentence=f"{gone.name} is gone: {waiting}, {cost}",
+        )
+    elif home.is_log_stream:
         yield Alert(
             rule="no-receiver", severity="warning", sentence=f"no receiver answers: {waiting}"
         )
@@ -125,7 +134,7 @@ def _of_receiver(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
             rule=f"withhold {name}",
             severity="critical",
             sentence=f"{name} withholds its acks: lines are written, but each message comes again "
-            f"after {_age(receiver.ack_wait_seconds)}; at {receiver.max_ack_pending:,} unacked "
+            f"after {span(receiver.ack_wait_seconds)}; at {receiver.max_ack_pending:,} unacked "
             "delivery stops",
         )
     if receiver.answer in {"nak-delay", "in-progress", "term"}:
@@ -174,13 +183,34 @@ def _of_state(receiver: ReceiverStatus, now: float) -> Iterator[Alert]:
             severity="critical",
             sentence=f"{receiver.lost:,} lines are lost: the sources' ranges prove them missing",
         )
+    if receiver.parked_hosts:
+        hosts = counted(receiver.parked_hosts, "host")
+        yield Alert(
+            rule=f"parked {name}",
+            severity="warning",
+            sentence=f"{name}: the files of {hosts} cannot be written: their lines wait in the "
+            "stream; mend the files before its max age",
+        )
+    yield from _of_alarms(receiver)
+
+
+def _of_alarms(receiver: ReceiverStatus) -> Iterator[Alert]:
+    met: Counter[str] = Counter()
+    for sentence in receiver.alarms:
+        kind = _DIGITS.sub("", sentence)  # the same alarm, whatever its figures say
+        met[kind] += 1
+        yield Alert(
+            rule=f"alarm {receiver.name} {met[kind]} {kind}",
+            severity="warning",
+            sentence=f"{receiver.name}: {sentence}",
+        )
 
 
 def _held(receiver: ReceiverStatus, now: float) -> Alert:
     held = [part.partition for part in receiver.partitions if part.state == "held"]
     everywhere = len(held) == len(receiver.partitions)
     where = "" if everywhere or not held else " " + ", ".join(f"p{number}" for number in held[:4])
-    since = "" if receiver.held_since is None else f" for {_age(now - receiver.held_since)}"
+    since = "" if receiver.held_since is None else f" for {span(now - receiver.held_since)}"
     is_full = receiver.fault == "disk-full" or "no space left" in receiver.reason
     cause = "disk full" if is_full else receiver.reason or "held"
     detail = f" ({receiver.reason})" if receiver.reason not in {"", cause} else ""
@@ -188,16 +218,20 @@ def _held(receiver: ReceiverStatus, now: float) -> Alert:
         rule=f"held {receiver.name}",
         severity="critical",
         sentence=f"{receiver.name}{where}: {cause}, holding "
-        f"{_messages(receiver.held_messages)}{since}; nothing lost, resumes by itself{detail}",
+        f"{messages(receiver.held_messages)}{since}; nothing lost, resumes by itself{detail}",
     )
 
 
-def _of_totals(home: HomeSnapshot) -> Iterator[Alert]:
+def _of_totals(home: HomeSnapshot, verdicts: Sequence[Verdict]) -> Iterator[Alert]:
+    full = [one for one in verdicts if one.rule in _WINDOW_IS_FULL]
+    if full and not home.receivers:  # they tell of each consumer
+        return
     totals = home.totals
     if 0 < totals.max_ack_pending <= totals.outstanding_acks:
+        ours = _consumers_of(home)
         yield Alert(
             rule="max-ack-pending",
-            severity="warning",
+            severity="critical" if any(_is_stuck(one, ours) for one in full) else "warning",
             sentence=f"{totals.outstanding_acks:,} unacked is max ack pending: "
             "the server delivers nothing more until some are acknowledged",
         )
@@ -205,7 +239,7 @@ def _of_totals(home: HomeSnapshot) -> Iterator[Alert]:
 
 def _of_shippers(home: HomeSnapshot) -> Iterator[Alert]:
     seen = home.shippers
-    waiting = f"{_bytes(seen.backlog_bytes)} wait in their files"
+    waiting = f"{size(seen.backlog_bytes)} wait in their files"
     if seen.is_stopped:
         why = f" ({seen.reason})" if seen.reason else ""
         yield Alert(
@@ -222,6 +256,14 @@ def _of_shippers(home: HomeSnapshot) -> Iterator[Alert]:
             sentence=f"the red button pauses {_some(names, seen.paused_hosts)}: {waiting}; "
             "B lets them go on",
         )
+    if seen.lost_bytes:
+        yield Alert(
+            rule="lost-at-source",
+            severity="critical",
+            sentence=f"at least {size(seen.lost_bytes)} are lost at the source, on "
+            f"{_some(seen.lost_at, len(seen.lost_at))}: files were cut or removed before their "
+            "shipper had read them",
+        )
     if seen.gone:
         yield Alert(
             rule="shipper-gone",
@@ -233,7 +275,7 @@ def _of_shippers(home: HomeSnapshot) -> Iterator[Alert]:
         yield Alert(
             rule="shipper-behind",
             severity="warning",
-            sentence=f"a shipper is {_age(seen.lag_seconds)} behind its files: {waiting}",
+            sentence=f"a shipper is {span(seen.lag_seconds)} behind its files: {waiting}",
         )
     for problem in seen.problems[:NAMED]:
         yield Alert(rule=f"shipper {problem}", severity="warning", sentence=f"shipper on {problem}")
@@ -244,20 +286,13 @@ def _some(names: Sequence[str], total: int) -> str:
     return f"{shown} and {total - NAMED:,} more" if total > NAMED else shown
 
 
-def _bytes(number: int) -> str:
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= factor:
-            return f"{number / factor:.3g} {unit}"
-    return f"{number} B"
-
-
 def _of_silence(home: HomeSnapshot) -> Iterator[Alert]:
     silent = [row for row in home.hosts if row.state == "silent"]
     if not silent:
         return
     latest = nsmallest(NAMED, silent, key=lambda row: -(row.last_seen or 0.0))
     names = ", ".join(
-        f"{row.host} ({_age(row.unseen_seconds(home.taken) or 0.0)})" for row in latest
+        f"{row.host} ({span(row.unseen_seconds(home.taken) or 0.0)})" for row in latest
     )
     more = f" and {len(silent) - NAMED:,} more" if len(silent) > NAMED else ""
     is_one = len(silent) == 1
@@ -271,7 +306,7 @@ def _of_silence(home: HomeSnapshot) -> Iterator[Alert]:
 
 def _of_verdicts(home: HomeSnapshot, verdicts: Iterable[Verdict]) -> Iterator[Alert]:
     for verdict in verdicts:
-        if verdict.severity == "ok" or (home.receivers and verdict.rule in SAID_HERE):
+        if verdict.severity == "ok" or _is_said(verdict, home):
             continue
         about = verdict.consumer or verdict.stream
         yield Alert(
@@ -279,6 +314,33 @@ def _of_verdicts(home: HomeSnapshot, verdicts: Iterable[Verdict]) -> Iterator[Al
             severity=verdict.severity,
             sentence=f"{about}: {verdict.sentence}" if about else verdict.sentence,
         )
+
+
+def _is_said(verdict: Verdict, home: HomeSnapshot) -> bool:
+    """Whether Home says the same of the same consumer, from what its receiver tells."""
+    for receiver in home.receivers:
+        for part in receiver.partitions:
+            if part.state == "elsewhere" or part.consumer != verdict.consumer or not part.consumer:
+                continue
+            if verdict.rule == "max-deliver-finite" and receiver.max_deliver > 0:
+                return True
+            if verdict.rule == "max-ack-pending" and (
+                verdict.severity != "critical"  # it flows: a full window is how that looks
+                or part.state == "held"
+                or receiver.state == "paused"
+                or receiver.answer in {"withhold", "in-progress"}
+                or 0 < home.totals.max_ack_pending <= home.totals.outstanding_acks
+            ):
+                return True
+    return False
+
+
+def _is_stuck(verdict: Verdict, ours: frozenset[str]) -> bool:
+    return verdict.severity == "critical" and verdict.consumer in ours
+
+
+def _consumers_of(home: HomeSnapshot) -> frozenset[str]:
+    return frozenset(part.consumer for one in home.receivers for part in one.partitions)
 
 
 def _calm(home: HomeSnapshot, link: Link) -> Alert:
@@ -298,18 +360,5 @@ def _calm(home: HomeSnapshot, link: Link) -> Alert:
     return Alert(
         rule="calm",
         severity="calm",
-        sentence=f"flowing: the oldest line not yet written is {_age(home.lag_seconds)} old",
+        sentence=f"flowing: the oldest line not yet written is {span(home.lag_seconds)} old",
     )
-
-
-def _messages(number: int) -> str:
-    return f"{number:,} message" if number == 1 else f"{number:,} messages"
-
-
-def _age(seconds: float) -> str:
-    seconds = max(0.0, seconds)
-    if seconds < 9.95:
-        return f"{seconds:.1f} s".replace(".0 s", " s")
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

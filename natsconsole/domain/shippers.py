@@ -39,6 +39,11 @@ class ShippersSeen:
     backlog_bytes: int = 0
     lag_seconds: float = 0.0
     """The longest wait of any host that is not paused."""
+    lost_bytes: int = 0
+    """Taken away at the source before a shipper had read it, since the shippers started: at least
+    so many bytes."""
+    lost_at: tuple[str, ...] = ()
+    """The machines where that was."""
     problems: tuple[str, ...] = ()
     """What shippers say is wrong, one line each."""
     is_stopped: bool = False

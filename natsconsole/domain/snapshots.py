@@ -43,7 +43,8 @@ class HostRow:
     partition: str = ""
     state: HostState = "live"
     lines_per_second: float = 0.0
-    lag_messages: int = 0
+    lag_messages: int | None = 0
+    """None where it is behind, and the stream does not tell by how many (no direct get)."""
     lag_seconds: float = 0.0
     """Age of the oldest message that is stored and not written; 0 where there is none."""
     unacked: int = 0
@@ -94,13 +95,24 @@ class HomeSnapshot:
     totals: ConsumerTotals = ConsumerTotals()
     hosts: tuple[HostRow, ...] = ()
     hosts_total: int = 0
-    """How many there are, where ``hosts`` was cut."""
+    """How many there are: at least so many where ``has_more_hosts``."""
+    has_more_hosts: bool = False
+    """Whether the server told of a part of the stream's subjects only."""
     receivers: tuple[ReceiverStatus, ...] = ()
     shippers: ShippersSeen = NO_SHIPPERS
+    is_log_stream: bool = True
+    """Whether the stream was set up for receivers of ours."""
     is_lab: bool = False
     """Whether the stream was made for the ack lab."""
     problem: str = ""
     """Why the look is incomplete, in one line; empty when it is not."""
+    knows_receivers: bool = True
+    """False where receivers could not be asked: then none was seen, and some may be there."""
+
+    @property
+    def hosts_lag(self) -> int:
+        """What all hosts are behind, in messages: at least so many."""
+        return sum(1 if row.lag_messages is None else row.lag_messages for row in self.hosts)
 
     @property
     def receiver(self) -> ReceiverStatus | None:

@@ -26,8 +26,14 @@ class Pipeline:
     """In seconds since the epoch."""
     hosts: tuple[HostRow, ...] = ()
     hosts_total: int = 0
+    has_more_hosts: bool = False
+    """Whether there are more than the server told."""
     receivers: tuple[ReceiverStatus, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    problem: str = ""
+    """Why nothing of it is known, in one line; empty where something is."""
+    not_permitted: str = ""
+    """What the server refuses this login, in one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +47,17 @@ class Status:
     def of(cls, triage: TriageSnapshot, pipelines: Sequence[Pipeline]) -> Status:
         """Join them: the verdicts of receivers are those of their streams."""
         more = [verdict for one in pipelines for verdict in one.verdicts]
-        verdicts = in_order([*triage.verdicts, *more])
-        return cls(triage=replace(triage, verdicts=verdicts), pipelines=tuple(pipelines))
+        refused = (f"{one.stream}: {one.not_permitted}" for one in pipelines if one.not_permitted)
+        triage = replace(
+            triage,
+            verdicts=in_order([*triage.verdicts, *more]),
+            not_permitted=(*triage.not_permitted, *refused),
+        )
+        failed = [f"hosts and receivers of {one.stream} are not known: {one.problem}"
+                  for one in pipelines if one.problem]  # fmt: skip
+        if failed and not triage.problem:
+            triage = replace(triage, problem=failed[0], problem_kind="no-answer")
+        return cls(triage=triage, pipelines=tuple(pipelines))
 
     @property
     def exit_code(self) -> int:

@@ -9,6 +9,10 @@ from typing import Literal
 Retention = Literal["limits", "interest", "workqueue"]
 Discard = Literal["old", "new"]
 LimitName = Literal["max bytes", "max messages", "max age"]
+PREFIX_KEY = "natsconsole.prefix"
+"""In the metadata of a log stream of ours: what its subjects begin with."""
+PARTITIONS_KEY = "natsconsole.partitions"
+"""There, too: how many there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,8 @@ class StreamState:
     """What it takes. Stored subjects differ where ``transform`` is set."""
     transform: str = ""
     """Destination of its subject transform; empty for none."""
+    transforms: str = ""
+    """Subjects that the transform takes; empty for all."""
     is_mirror: bool = False
     """A mirror or a stream with sources: what it stores is decided elsewhere, too."""
     sources: tuple[SourceState, ...] = ()

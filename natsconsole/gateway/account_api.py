@@ -15,10 +15,11 @@ import msgspec
 
 from natsconsole.gateway.jetstream import (
     API_PREFIX,
-    ApiError,
+    ErrorReply,
     JetStreamOffError,
     Json,
     StoredMessage,
+    answer_in,
     leaders_answer,
     stored_message,
 )
@@ -90,7 +91,7 @@ class Upstream(msgspec.Struct, frozen=True):
     name: str = ""
     lag: int = 0
     active: int = -1
-    error: _Error | None = None
+    error: ErrorReply | None = None
 
 
 class ListedStream(msgspec.Struct, frozen=True):
@@ -194,16 +195,6 @@ class AccountInfo(Tier, frozen=True):
     tiers: dict[str, Tier] | None = None
 
 
-class _Error(msgspec.Struct, frozen=True):
-    code: int = 0
-    err_code: int = 0
-    description: str = ""
-
-
-class _Envelope(msgspec.Struct):
-    error: _Error | None = None
-
-
 Answer = TypeVar("Answer")
 
 
@@ -279,10 +270,7 @@ class AccountApi:
         self, verb: str, body: Json, answer: type[Answer], *, timeout: float | None = None
     ) -> Answer:
         reply = await self._request(verb, body, timeout)
-        error = msgspec.json.decode(reply.data, type=_Envelope).error
-        if error is not None:
-            raise ApiError(error.code, error.err_code, error.description)
-        return msgspec.json.decode(reply.data, type=answer)
+        return answer_in(reply.data, answer)
 
     async def _request(self, verb: str, body: Json, timeout: float | None = None) -> Reply:
         subject = f"{self._prefix}.{verb}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from natsconsole.domain.actions import (
     Action,
     DeleteConsumer,
@@ -23,7 +21,7 @@ from natsconsole.domain.actions import (
 from natsconsole.domain.contexts import Context, why_read_only
 from natsconsole.gateway.errors import as_gateway_errors
 from natsconsole.gateway.interface import NotPermittedError
-from natsconsole.gateway.jetstream import JetStream
+from natsconsole.gateway.jetstream import ApiError, JetStream, PubAck, answer_in
 from shipper.connection import Connection
 
 RESET_FROM = (2, 14, 0)
@@ -98,9 +96,10 @@ class Actions:
         reply = await self._connection.request(
             action.subject, action.payload, headers=dict(action.headers)
         )
-        stored = msgspec.json.decode(reply.data, type=_PubAck)
-        if stored.error:
-            raise NotPermittedError(f"it was not stored: {stored.error.get('description', '')}")
+        try:
+            stored = answer_in(reply.data, PubAck)
+        except ApiError as error:
+            raise NotPermittedError(f"it was not stored: {error.description}") from error
         return f"stored in {stored.stream} as message {stored.seq:,}"
 
     async def _edit(self, stream: str, consumer: str, changes: dict[str, object]) -> None:
@@ -115,9 +114,3 @@ class Actions:
             raise NotPermittedError(
                 f"a server {what} from {wanted} on; this one is {self._connection.server_version}"
             )
-
-
-class _PubAck(msgspec.Struct):
-    stream: str = ""
-    seq: int = 0
-    error: dict[str, Any] | None = None

@@ -9,21 +9,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-import msgspec
-
-from natsconsole.domain.advisories import LONGEST
+from natsconsole.domain.advisories import DELETED, AdvisoryBody, read_body
 from natsconsole.domain.consumers import NOTHING_REFUSED, GivenUp, Refused
 from natsconsole.domain.streams import StreamState
 from natsconsole.gateway.stored_lines import epoch_seconds
 from natsconsole.gateway.stream_reader import StreamReader
 from shipper.connection import Connection, Subscription
+from shipper.connection_options import DEFAULT_EVENT_PREFIX
 
-ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER"
-GIVEN_UP = f"{ADVISORY}.MAX_DELIVERIES"
-TERMINATED = f"{ADVISORY}.MSG_TERMINATED"
-REFUSED = f"{ADVISORY}.MSG_NAKED"
-DELETED = "Unacknowledged message was deleted"
-"""The reason of a termination that the stream's limits made."""
+GIVEN_UP = "ADVISORY.CONSUMER.MAX_DELIVERIES"
+TERMINATED = "ADVISORY.CONSUMER.MSG_TERMINATED"
+REFUSED = "ADVISORY.CONSUMER.MSG_NAKED"
 NAMED = 20
 """Messages given up that are named at most, the latest."""
 HEARD = 2_000
@@ -34,16 +30,6 @@ CONSUMERS = 10_000
 """Consumers of which anything is remembered: whoever may publish advisories may invent names."""
 PAST = 500
 """Advisories of the past that are read at most."""
-
-
-class _Event(msgspec.Struct):
-    id: str = ""
-    timestamp: str = ""
-    stream: str = ""
-    consumer: str = ""
-    stream_seq: int = 0
-    deliveries: int = 0
-    reason: str = ""
 
 
 class EventsOfConsumer:
@@ -104,6 +90,7 @@ class ConsumerEvents:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._prefix = connection.options.event_prefix
         self._by_consumer: dict[tuple[str, str], EventsOfConsumer] = {}
         self._subscriptions: list[Subscription] = []
         self._refusals: Subscription | None = None
@@ -116,12 +103,14 @@ class ConsumerEvents:
         """Listen; called before each look, which gives leave to hear more refusals."""
         self._heard = 0
         if not self._subscriptions:
-            for subject in (GIVEN_UP, TERMINATED):
+            for what, take in ((GIVEN_UP, self._take_given_up), (TERMINATED, self._take_end)):
                 self._subscriptions.append(
-                    await self._connection.subscribe(f"{subject}.>", self._take)
+                    await self._connection.subscribe(f"{self._prefix}.{what}.>", take)
                 )
         if self._refusals is None:
-            self._refusals = await self._connection.subscribe(f"{REFUSED}.>", self._take_refusal)
+            self._refusals = await self._connection.subscribe(
+                f"{self._prefix}.{REFUSED}.>", self._take_refusal
+            )
 
     def close(self) -> None:
         """Listen no more."""
@@ -134,9 +123,9 @@ class ConsumerEvents:
     def denied(self) -> tuple[str, ...]:
         """What this login may not hear, and what is not known for that, one line each."""
         wanted = (
-            (f"{GIVEN_UP}.>", "which messages reached max deliver is not known"),
-            (f"{TERMINATED}.>", "what limits removed unacknowledged is not known"),
-            (f"{REFUSED}.>", "which messages are refused (nak) is not known"),
+            (f"{self._prefix}.{GIVEN_UP}.>", "which messages reached max deliver is not known"),
+            (f"{self._prefix}.{TERMINATED}.>", "what limits removed unacknowledged is not known"),
+            (f"{self._prefix}.{REFUSED}.>", "which messages are refused (nak) is not known"),
         )
         return tuple(
             f"not permitted: to hear {subject}, so {cost}"
@@ -156,7 +145,7 @@ class ConsumerEvents:
             ApiError, ConnectionProblem: the stream cannot be read.
         """
         found = await reader.before(
-            f"{GIVEN_UP}.>", state.last_seq + 1, PAST, first=state.first_seq
+            f"{DEFAULT_EVENT_PREFIX}.{GIVEN_UP}.>", state.last_seq + 1, PAST, first=state.first_seq
         )
         for one in found:
             event = _read(one.payload)
@@ -164,7 +153,7 @@ class ConsumerEvents:
                 continue
             birth = born.get((event.stream, event.consumer))
             if birth is not None and epoch_seconds(event.timestamp) >= birth:
-                self._take(one.subject, "", b"", one.payload)
+                self._take_given_up(one.subject, "", b"", one.payload)
 
     def of(self, stream: str, consumer: str) -> EventsOfConsumer:
         """Return what was heard of one consumer."""
@@ -174,23 +163,31 @@ class ConsumerEvents:
         """Forget a consumer that is gone."""
         self._by_consumer.pop((stream, consumer), None)
 
-    def _take(self, subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
-        event = _read(payload)
-        if event is None or event.id in self._past_ids:
-            return
-        known = self._known(event)
-        if known is None:
-            return
-        if event.id and len(self._past_ids) < REMEMBERED:
-            self._past_ids.add(event.id)
-        if subject.startswith(GIVEN_UP):
+    def _take_given_up(self, _subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
+        if found := self._new(payload):
+            event, known = found
             known.note_given_up(
                 GivenUp(
                     sequence=event.stream_seq, deliveries=event.deliveries, time=event.timestamp
                 )
             )
-        else:
+
+    def _take_end(self, _subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
+        if found := self._new(payload):
+            event, known = found
             known.note_terminated(event.stream_seq, deleted=event.reason == DELETED)
+
+    def _new(self, payload: bytes) -> tuple[AdvisoryBody, EventsOfConsumer] | None:
+        """Return an event that was not taken yet, and what is known of its consumer."""
+        event = _read(payload)
+        if event is None or event.id in self._past_ids:
+            return None
+        known = self._known(event)
+        if known is None:
+            return None
+        if event.id and len(self._past_ids) < REMEMBERED:
+            self._past_ids.add(event.id)
+        return event, known
 
     def _take_refusal(self, _subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
         self._heard += 1
@@ -205,7 +202,7 @@ class ConsumerEvents:
         if event is not None and known is not None:
             known.note_refused(event.stream_seq, event.deliveries)
 
-    def _known(self, event: _Event) -> EventsOfConsumer | None:
+    def _known(self, event: AdvisoryBody) -> EventsOfConsumer | None:
         key = (event.stream, event.consumer)
         found = self._by_consumer.get(key)
         if found is None and len(self._by_consumer) < CONSUMERS:
@@ -213,11 +210,8 @@ class ConsumerEvents:
         return found
 
 
-def _read(payload: bytes) -> _Event | None:
-    if len(payload) > LONGEST:
-        return None
-    try:
-        event = msgspec.json.decode(payload, type=_Event)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+def _read(payload: bytes) -> AdvisoryBody | None:
+    event = read_body(payload)
+    if event is None:
         return None
     return event if event.stream and event.consumer and event.stream_seq > 0 else None

@@ -56,7 +56,7 @@ class HostMemory:
         self._status: HostStatus | None = None
         self._shipper: ShipperPulse | None = None
         self._meter: RateMeter | None = None
-        self._lag = 0
+        self._lag: int | None = 0
         self._oldest: float | None = None
         self._changed = True
         self._row: HostRow | None = None
@@ -75,7 +75,7 @@ class HostMemory:
     @property
     def needs_look_up(self) -> bool:
         """Whether anything was stored, or is behind, since the last look-up."""
-        return self._changed or self._lag > 0
+        return self._changed or self._lag != 0
 
     def note(self, count: int, status: HostStatus | None, now: float, before: float) -> None:
         """Take the stream's count of the host's messages, and its receiver's view.
@@ -117,7 +117,9 @@ class HostMemory:
         """Take the oldest message that is stored and not written; None where there is none."""
         self.looked_up = now
         self._changed = False
-        lag = oldest.pending + 1 if oldest else 0
+        lag: int | None = 0
+        if oldest is not None:
+            lag = oldest.pending + 1 if oldest.knows_pending else None
         if lag != self._lag:
             self._row_until = 0.0
         self._lag = lag

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from natsconsole.domain.actions import Action
 from natsconsole.domain.advisories import EventsSeen
@@ -23,9 +23,7 @@ from natsconsole.domain.receivers import (
 )
 from natsconsole.domain.shippers import ButtonOrder
 from natsconsole.domain.snapshots import HomeSnapshot, Link
-
-if TYPE_CHECKING:
-    from natsconsole.gateway.triage import Triage
+from natsconsole.domain.triage import TriageSnapshot
 
 
 class GatewayError(Exception):
@@ -38,6 +36,27 @@ class LinkLostError(GatewayError):
 
 class NotPermittedError(GatewayError):
     """The server, or ``--read-only``, refuses."""
+
+
+class Triage(Protocol):
+    """What the screens of streams and consumers ask."""
+
+    @property
+    def link(self) -> Link:
+        """The connection as it is now, without asking anybody."""
+
+    async def look(self) -> TriageSnapshot:
+        """Take one look. What is refused or missing is said in the snapshot.
+
+        Raises:
+            GatewayError: the connection is lost (``LinkLostError``).
+        """
+
+    def prefer(self, consumers: Iterable[tuple[str, str]]) -> None:
+        """Read these first, by stream and name, while not all can be read in one look.
+
+        Such as the rows on the screen. It takes the place of what was preferred before.
+        """
 
 
 class Gateway(Protocol):

@@ -54,20 +54,21 @@ class JetStreamOffError(ApiError):
 
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
-CONSUMER_EXISTS = 10148
 NO_MESSAGE_FOUND = 10037
 
 _COUNT = re.compile(r"[0-9]{1,18}")
 
 
-class _Error(msgspec.Struct):
+class ErrorReply(msgspec.Struct, frozen=True):
+    """An error as JetStream writes it."""
+
     code: int = 0
     err_code: int = 0
     description: str = ""
 
 
 class _Envelope(msgspec.Struct):
-    error: _Error | None = None
+    error: ErrorReply | None = None
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -135,7 +136,9 @@ class StoredMessage(msgspec.Struct, frozen=True):
     headers: bytes
     payload: bytes
     pending: int
-    """How many messages that match the request follow it."""
+    """How many messages that match the request follow it, where ``knows_pending``."""
+    knows_pending: bool = True
+    """False for what a stream's leader answers: it does not count what follows."""
 
 
 class _ConsumerPage(msgspec.Struct):
@@ -167,7 +170,14 @@ class _Raw(msgspec.Struct, frozen=True):
 
 class _LeadersReply(msgspec.Struct, frozen=True):
     message: _Raw | None = None
-    error: _Error | None = None
+    error: ErrorReply | None = None
+
+
+class PubAck(msgspec.Struct, frozen=True):
+    """What JetStream answers to a message that it has stored."""
+
+    stream: str = ""
+    seq: int = 0
 
 
 class _PurgeReply(msgspec.Struct):
@@ -198,6 +208,20 @@ class JetStream:
         if subjects:
             body = {"subjects_filter": subjects, "offset": offset}
         return await self._call(f"STREAM.INFO.{stream}", body, StreamInfo)
+
+    async def count(self, stream: str, subjects: str) -> int:
+        """Return how many messages a subject filter matches: every subject is read, page by page.
+
+        Where a message is at hand that direct get has answered with, that knows it for less.
+        """
+        found = read = 0
+        while True:
+            info = await self.stream_info(stream, subjects=subjects, offset=read)
+            page = info.state.subjects
+            found += sum(page.values())
+            read += len(page)
+            if not page or read >= info.total:
+                return found
 
     async def stream_names(self) -> list[str]:
         """Return the names of all streams, page by page."""
@@ -288,7 +312,7 @@ class JetStream:
     async def leaders_message(self, stream: str, body: Json) -> StoredMessage | None:
         """Return one message as the stream's leader has it; None where it has none such.
 
-        ``body`` is what ``STREAM.MSG.GET`` takes. How many follow it is not told: 0.
+        ``body`` is what ``STREAM.MSG.GET`` takes. How many follow it is not told.
         """
         try:
             reply = await self._connection.request(
@@ -362,10 +386,20 @@ class JetStream:
             )
         except NoRespondersError as nobody:
             raise JetStreamOffError from nobody
-        error = msgspec.json.decode(reply.data, type=_Envelope).error
-        if error is not None:
-            raise ApiError(error.code, error.err_code, error.description)
-        return msgspec.json.decode(reply.data, type=answer)
+        return answer_in(reply.data, answer)
+
+
+def answer_in(payload: bytes, kind: type[T]) -> T:
+    """Read what JetStream answers to a request of its API, or to a message that is published.
+
+    Raises:
+        ApiError: it is an error.
+        msgspec.MsgspecError: it is nothing that JetStream answers.
+    """
+    error = msgspec.json.decode(payload, type=_Envelope).error
+    if error is not None:
+        raise ApiError(error.code, error.err_code, error.description)
+    return msgspec.json.decode(payload, type=kind)
 
 
 def stored_message(headers: bytes, payload: bytes) -> StoredMessage | None:
@@ -414,4 +448,5 @@ def leaders_answer(payload: bytes) -> StoredMessage | None:
         headers=raw.hdrs,
         payload=raw.data,
         pending=0,
+        knows_pending=False,
     )

@@ -18,8 +18,10 @@ from natsconsole.gateway.jetstream import (
     ApiError,
     JetStream,
     Json,
+    PubAck,
     StoredMessage,
     StreamInfo,
+    answer_in,
     leaders_answer,
 )
 from natsconsole.gateway.stored_lines import epoch_seconds
@@ -98,17 +100,6 @@ class Entry(NamedTuple):
     """The stream sequence that wrote it."""
     created: float
     """When that was, by the server's clock, in seconds since the epoch."""
-
-
-class _Error(msgspec.Struct):
-    code: int = 0
-    err_code: int = 0
-    description: str = ""
-
-
-class _PubAck(msgspec.Struct):
-    seq: int = 0
-    error: _Error | None = None
 
 
 class KeyValue:
@@ -310,12 +301,12 @@ class KeyValue:
             )
         except NoRespondersError:
             raise NoBucketError(self.bucket) from None
-        ack = msgspec.json.decode(reply.data, type=_PubAck)
-        if ack.error is None:
-            return ack.seq
-        if ack.error.err_code in _WRONG_REVISION:
-            raise RevisionError(self.bucket, key, expected or 0)
-        raise ApiError(ack.error.code, ack.error.err_code, ack.error.description)
+        try:
+            return answer_in(reply.data, PubAck).seq
+        except ApiError as error:
+            if error.err_code in _WRONG_REVISION:
+                raise RevisionError(self.bucket, key, expected or 0) from None
+            raise
 
     async def _last(self, key: str) -> StoredMessage | None:
         return await self._stored({"last_by_subj": self._checked(key)})

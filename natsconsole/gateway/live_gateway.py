@@ -32,13 +32,13 @@ from natsconsole.domain.receivers import (
     SettingsRequest,
 )
 from natsconsole.domain.shippers import ButtonOrder, ShippersSeen
-from natsconsole.domain.snapshots import ConsumerTotals, Flow, HomeSnapshot, Link
-from natsconsole.domain.subjects import overlap
+from natsconsole.domain.snapshots import Flow, HomeSnapshot, Link
+from natsconsole.domain.streams import PREFIX_KEY
 from natsconsole.gateway.actions import Actions
 from natsconsole.gateway.advisories import Advisories
 from natsconsole.gateway.errors import as_gateway_errors
 from natsconsole.gateway.host_memory import HostMemory
-from natsconsole.gateway.interface import NotPermittedError
+from natsconsole.gateway.interface import NotPermittedError, Triage
 from natsconsole.gateway.jetstream import (
     ApiError,
     ConsumerInfo,
@@ -51,8 +51,9 @@ from natsconsole.gateway.receivers import Receivers
 from natsconsole.gateway.recorder import RecordedTriage, Recorder
 from natsconsole.gateway.shippers import Shippers
 from natsconsole.gateway.stored_lines import lines_of, message_of
+from natsconsole.gateway.stream_consumers import StreamConsumers, has_nothing_left
 from natsconsole.gateway.stream_reader import StreamReader
-from natsconsole.gateway.triage import LiveTriage, Triage
+from natsconsole.gateway.triage import LiveTriage
 from shipper.connection import Connection
 
 LOOKUPS = 64
@@ -93,7 +94,7 @@ class LiveGateway:
         self._consumer = ""
         """The only one whose figures are shown; any that fits where it is empty."""
         self._jetstream = JetStream(connection, timeout=2.0)
-        triage = LiveTriage(connection)
+        triage = LiveTriage(connection, streams=(stream,) if stream else ())
         self._triage: Triage = RecordedTriage(triage, recorder) if recorder else triage
         self._recorder = recorder
         self._actions = Actions(connection, self._jetstream, context, read_only=read_only)
@@ -103,7 +104,7 @@ class LiveGateway:
         self._shippers = Shippers(connection, self._jetstream)
         self._pattern = pattern or HostPattern.ours()
         self._info: StreamInfo | None = None
-        self._consumers: list[ConsumerInfo] = []
+        self._consumers = StreamConsumers()
         self._rtt: float | None = None
         self._stored = RateMeter()
         self._written = RateMeter()
@@ -134,35 +135,35 @@ class LiveGateway:
         """The stream that is shown."""
         return self._stream
 
-    @property
-    def pattern(self) -> HostPattern:
-        """Where the host stands in a stored subject."""
-        return self._pattern
-
-    def use_pattern(self, pattern: HostPattern | None) -> None:
-        """Find hosts by this pattern from the next look on; None for what the stream suggests."""
-        self._given_pattern = pattern
-
     async def look(self) -> HomeSnapshot:
         """Take one look at stream, consumers, hosts and receivers."""
-        with as_gateway_errors(self._stream):
-            self._rtt = await self._connection.rtt()
-            info = await self._stream_info()
-            self._consumers = await self._their_consumers()
-            receivers = await self._receivers.statuses()
-            known = await self._receivers.hosts()
-            now = time.time()
-            await self._shippers.listen(now)
-            shippers = await self._shippers.seen(now)
-            self._remember(info, known, now)
-            self._note_shippers(now)
-            await self._look_up(now)
-            home = self._snapshot(info, receivers, shippers, now)
-        if self._recorder is not None:
-            self._recorder.note(
-                home=home, link=self.link, events=self.events(), context=self._context.name
-            )
+        home = None
+        try:
+            with as_gateway_errors(self._stream):
+                home = await self._look()
+        finally:  # an outage is seen by looks that fail
+            if self._recorder is not None:
+                self._recorder.note(
+                    home=home, link=self.link, events=self.events(), context=self._context.name
+                )
         return home
+
+    async def _look(self) -> HomeSnapshot:
+        self._rtt = await self._connection.rtt()
+        info = await self._stream_info()
+        consumers = await self._their_consumers()
+        receivers = await self._receivers.statuses()
+        self._consumers.take(
+            consumers, (part.consumer for one in receivers for part in one.partitions)
+        )
+        known = await self._receivers.hosts()
+        now = time.time()
+        await self._shippers.listen(now)
+        shippers = await self._shippers.seen(now)
+        self._remember(info, known, now)
+        self._note_shippers(now)
+        await self._look_up(now)
+        return self._snapshot(info, receivers, shippers, now)
 
     async def recent_lines(self, host: str, limit: int) -> Sequence[LogLine]:
         """Return the newest lines of a host, oldest first, at most ``limit``."""
@@ -355,6 +356,8 @@ class LiveGateway:
         """Return how many messages of a stream a subject filter matches."""
         with as_gateway_errors():
             found = await self._reader_of(stream).first_after(subject, 1)
+            if found is not None and not found.knows_pending:
+                return await self._jetstream.count(stream, subject)
         return found.pending + 1 if found else 0
 
     def _reader_of(self, stream: str) -> StreamReader:
@@ -443,19 +446,33 @@ class LiveGateway:
 
     async def _look_up(self, now: float) -> None:
         """Ask for the lag of hosts that are not known to be written to their end."""
-        floors = {_filter(found): found for found in self._consumers}
         waiting = [memory for memory in self._hosts.values() if memory.needs_look_up]
-        if floors:
-            waiting = [memory for memory in waiting if not _is_settled(memory, floors, now)]
+        if self._consumers.chosen:
+            waiting = [memory for memory in waiting if not self._is_settled(memory, now)]
         chosen = nsmallest(LOOKUPS, waiting, key=attrgetter("looked_up"))
         found = await asyncio.gather(
             *(
                 self._reader.first_after(memory.subject, mark + 1)
-                for memory, mark in ((one, _mark_of(one, floors)) for one in chosen)
+                for memory, mark in ((one, self._mark_of(one)) for one in chosen)
             )
         )
         for memory, message in zip(chosen, found, strict=True):
             memory.is_behind(message, now)
+
+    def _is_settled(self, memory: HostMemory, now: float) -> bool:
+        """Whether the host's consumer has nothing left; then the host is not behind."""
+        consumer = self._consumers.reader_of(memory.subject)
+        if consumer is None or not has_nothing_left(consumer):
+            return False
+        memory.is_behind(None, now)
+        return True
+
+    def _mark_of(self, memory: HostMemory) -> int:
+        """Return the stream sequence up to which the host's messages are done."""
+        if memory.written:
+            return memory.written
+        consumer = self._consumers.reader_of(memory.subject)
+        return consumer.ack_floor.stream_seq if consumer else 0
 
     def _snapshot(
         self,
@@ -474,7 +491,7 @@ class LiveGateway:
             self._in_order = [self._hosts[host] for host in sorted(self._hosts)]
         silent_after = self._silent_after
         rows = tuple(memory.row(per_message, now, silent_after) for memory in self._in_order)
-        totals = _totals(self._consumers, receivers)
+        totals = self._consumers.totals
         return HomeSnapshot(
             taken=now,
             stream=self._stream,
@@ -492,18 +509,24 @@ class LiveGateway:
             lag_seconds=max((row.lag_seconds for row in rows), default=0.0),
             totals=totals,
             hosts=rows,
-            hosts_total=info.state.num_subjects or len(rows),
+            hosts_total=len(rows),
+            has_more_hosts=info.total > len(info.state.subjects),
             receivers=receivers,
             shippers=shippers,
+            is_log_stream=PREFIX_KEY in info.metadata,
             is_lab=info.metadata.get(LAB_KEY) == "true",
-            problem=self._receivers.not_permitted,
+            problem="; ".join(
+                filter(None, (self._receivers.not_permitted, self._shippers.problem))
+            ),
+            knows_receivers=not self._receivers.not_permitted,
         )
 
     async def _consumers_of(self, hosts: tuple[str, ...]) -> dict[str, ConsumerInfo | None]:
         """Return the consumer that reads each host, with fresh figures."""
-        floors = {_filter(found): found for found in self._consumers}
         by_host = {
-            host: _consumer_of(self._hosts[host].subject, floors) if host in self._hosts else None
+            host: self._consumers.reader_of(self._hosts[host].subject)
+            if host in self._hosts
+            else None
             for host in hosts
         }
         fresh: dict[str, ConsumerInfo] = {}
@@ -517,54 +540,6 @@ class LiveGateway:
             host: fresh.get(found.name, found) if found is not None else None
             for host, found in by_host.items()
         }
-
-
-def _totals(
-    consumers: Sequence[ConsumerInfo], receivers: Sequence[ReceiverStatus]
-) -> ConsumerTotals:
-    ours = {part.consumer for status in receivers for part in status.partitions}
-    chosen = [found for found in consumers if found.name in ours] or list(consumers)
-    return ConsumerTotals(
-        unprocessed=sum(found.num_pending for found in chosen),
-        outstanding_acks=sum(found.num_ack_pending for found in chosen),
-        redelivered=sum(found.num_redelivered for found in chosen),
-        max_ack_pending=sum(found.config.get("max_ack_pending", 0) for found in chosen),
-        waiting_pulls=sum(found.num_waiting for found in chosen),
-        consumers=len(chosen),
-    )
-
-
-def _filter(consumer: ConsumerInfo) -> str:
-    return str(consumer.config.get("filter_subject", ""))
-
-
-def _consumer_of(subject: str, by_filter: Mapping[str, ConsumerInfo]) -> ConsumerInfo | None:
-    tokens = subject.split(".")
-    for length in range(len(tokens), -1, -1):
-        found = by_filter.get(".".join([*tokens[:length], ">"]))
-        if found is not None:
-            return found
-    if len(by_filter) == 1:  # such as the one that was chosen
-        ((filter_, only),) = by_filter.items()
-        return only if not filter_ or overlap(filter_, subject) else None
-    return by_filter.get("")
-
-
-def _is_settled(memory: HostMemory, floors: Mapping[str, ConsumerInfo], now: float) -> bool:
-    """Whether the host's consumer has nothing left; then the host is not behind."""
-    consumer = _consumer_of(memory.subject, floors)
-    if consumer is None or consumer.num_pending or consumer.num_ack_pending:
-        return False
-    memory.is_behind(None, now)
-    return True
-
-
-def _mark_of(memory: HostMemory, floors: Mapping[str, ConsumerInfo]) -> int:
-    """Return the stream sequence up to which the host's messages are done."""
-    if memory.written:
-        return memory.written
-    consumer = _consumer_of(memory.subject, floors)
-    return consumer.ack_floor.stream_seq if consumer else 0
 
 
 def _delivered(consumer: ConsumerInfo | None) -> int:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from natsconsole.domain.host_pattern import HostPattern, pattern_for
+from natsconsole.domain.streams import PARTITIONS_KEY, PREFIX_KEY
 from natsconsole.gateway.jetstream import STREAM_NOT_FOUND, ApiError, JetStream, Json, StreamInfo
 from natsconsole.gateway.key_value import bucket_config
 from shipper.wire import DEFAULT_PREFIX, ORDERS_BUCKET
 
-PREFIX_KEY = "natsconsole.prefix"
-PARTITIONS_KEY = "natsconsole.partitions"
+GROUP_KEY = "natsconsole.group"
+"""On a consumer of our receivers: their group."""
 LAB_KEY = "natsconsole.lab"
 """``true`` on a stream made for the ack lab: nobody's logs are in it."""
 DUPLICATE_WINDOW_SECONDS = 600

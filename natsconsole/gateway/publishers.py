@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-import msgspec
-
 from natsconsole.domain.triage import PublishTrouble
+from natsconsole.gateway.heartbeats import read_heartbeat
 from shipper.connection import Connection, Subscription
-from shipper.wire import HEARTBEAT_SUBJECT, PING_SUBJECT
+from shipper.wire import HEARTBEAT_SUBJECT, PING_SUBJECT, Heartbeat
 
 HEARD = 2_000
 """Heartbeats read in one look at most."""
@@ -22,14 +21,6 @@ _Kind = Literal["no-answer", "no-room", "stream-full", "other"]
 _KINDS: dict[str, _Kind] = {"no-answer": "no-answer", "storage": "no-room", "full": "stream-full"}
 
 
-class _Beat(msgspec.Struct):
-    name: str = ""
-    instance: str = ""
-    interval_seconds: float = 30.0
-    problems: tuple[str, ...] = ()
-    problem_kinds: tuple[str, ...] = ()
-
-
 class Publishers:
     """The shippers that have trouble now."""
 
@@ -39,7 +30,7 @@ class Publishers:
         self._connection = connection
         self._clock = clock
         self._subscription: Subscription | None = None
-        self._said: dict[tuple[str, str], tuple[float, _Beat]] = {}
+        self._said: dict[tuple[str, str], tuple[float, Heartbeat]] = {}
         self._heard = 0
 
     async def listen(self) -> None:
@@ -80,9 +71,8 @@ class Publishers:
         self._heard += 1
         if self._heard > HEARD:
             return
-        try:
-            beat = msgspec.json.decode(payload, type=_Beat)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        beat = read_heartbeat(payload)
+        if beat is None:
             return
         key = (beat.name, beat.instance)
         if not beat.problems:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +14,7 @@ from natsconsole.domain.advisories import EventsSeen
 from natsconsole.domain.recording import EVENTS, MAGIC, Packer, Seen
 from natsconsole.domain.snapshots import HomeSnapshot, Link
 from natsconsole.domain.triage import TriageSnapshot
-from natsconsole.gateway.triage import Triage
+from natsconsole.gateway.interface import Triage
 
 EVERY = 1.0
 """Seconds between two frames, at least."""
@@ -27,6 +28,8 @@ class RecordingError(Exception):
 
 class Recorder:
     """Writes a frame whenever something new was seen, at most once a second.
+
+    Frames are packed in a thread of its own: one of 5,000 consumers takes half a second.
 
     A disk that is full ends the recording, never the console: ``problem`` says so.
 
@@ -46,6 +49,9 @@ class Recorder:
         self._written_at = 0.0
         self._is_new = False
         self._wait = EVERY
+        self._is_closed = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
+        self._writing: Future[None] | None = None
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -76,14 +82,22 @@ class Recorder:
             context=seen.context if context is None else context,
         )
         self._is_new = True
-        if self._clock() - self._written_at >= self._wait:
-            self._write()
-
-    def _write(self) -> None:
-        if self.problem or not self._is_new:
+        if self._is_closed or (self._writing is not None and not self._writing.done()):
             return
-        now, began = self._clock(), time.perf_counter()
-        frame = self._packer.pack(self._seen, now)
+        self.settle()
+        now = self._clock()
+        if not self.problem and now - self._written_at >= self._wait:
+            self._is_new = False
+            self._writing = self._thread.submit(self._write, self._seen, now)
+
+    def settle(self) -> None:
+        """Wait until the frame that is being written is in the file."""
+        if self._writing is not None:
+            self._writing.result()
+
+    def _write(self, seen: Seen, now: float) -> None:
+        began = time.perf_counter()
+        frame = self._packer.pack(seen, now)
         self._wait = max(EVERY, SHARE * (time.perf_counter() - began))
         try:
             written = self._file.write(frame)
@@ -92,13 +106,17 @@ class Recorder:
         except OSError as error:
             self.problem = f"recording ended: {self.path}: {error.strerror or error}"
             return
-        self._written_at, self._is_new = now, False
+        self._written_at = now
         self.frames += 1
         self.bytes += len(frame)
 
     def close(self) -> None:
         """Write what is left, and close the file."""
-        self._write()
+        self._is_closed = True
+        self.settle()
+        if self._is_new and not self.problem:
+            self._write(self._seen, self._clock())
+        self._thread.shutdown()
         self._file.close()
 
 
@@ -116,8 +134,11 @@ class RecordedTriage:
 
     async def look(self) -> TriageSnapshot:
         """Take one look and record it."""
-        snapshot = await self._triage.look()
-        self._recorder.note(triage=snapshot, link=self._triage.link)
+        snapshot = None
+        try:
+            snapshot = await self._triage.look()
+        finally:  # an outage is seen by looks that fail
+            self._recorder.note(triage=snapshot, link=self._triage.link)
         return snapshot
 
     def prefer(self, consumers: Iterable[tuple[str, str]]) -> None:

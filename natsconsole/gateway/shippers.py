@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 
 import msgspec
 
@@ -18,17 +19,23 @@ from natsconsole.domain.shippers import (
     ShipperPulse,
     ShippersSeen,
 )
+from natsconsole.gateway.heartbeats import LONGEST_TEXT, PROBLEMS, read_heartbeat
 from natsconsole.gateway.interface import GatewayError
-from natsconsole.gateway.jetstream import JetStream
+from natsconsole.gateway.jetstream import ApiError, JetStream
 from natsconsole.gateway.key_value import Entry, KeyValue, NoBucketError
-from shipper.connection import Connection, ConnectionProblem, PermissionDeniedError
+from shipper.connection import (
+    Connection,
+    ConnectionProblem,
+    NoRespondersError,
+    PermissionDeniedError,
+    RequestFailedError,
+)
 from shipper.wire import (
     HEARTBEAT_SUBJECT,
     HOSTS_PER_HEARTBEAT,
     ORDER_KEY_ALL,
     ORDERS_BUCKET,
     PING_SUBJECT,
-    Heartbeat,
     HostPulse,
     Order,
     order_key,
@@ -36,22 +43,20 @@ from shipper.wire import (
 
 MOST_SHIPPERS = 100_000
 MOST_HOSTS = 200_000
-LONGEST = 1 << 20
-"""Bytes of a heartbeat that are read at most."""
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 600.0
 FORGOTTEN_AFTER = 3600.0
 """Seconds after which a shipper that is gone is no longer missed."""
-PROBLEMS = 20
 FEW = 20
 """Shippers that are asked how they are every ``PING_SECONDS``; more speak of themselves only."""
 PING_SECONDS = 5.0
+ORDERS_SECONDS = 10.0
+"""After which the order for everybody is asked for again where nobody could tell it."""
 HOSTS_A_SECOND = 10_000
 """Hosts whose pulses are added up in a second at most."""
-_LONGEST_TEXT = 300
 
 
 class _Shipper:
-    __slots__ = ("heard", "hosts", "interval", "is_gone", "machine", "problems")
+    __slots__ = ("heard", "hosts", "interval", "is_gone", "lost_bytes", "machine", "problems")
 
     def __init__(self, machine: str) -> None:
         self.machine = machine
@@ -60,6 +65,7 @@ class _Shipper:
         self.is_gone = False
         self.hosts: dict[str, HostPulse] = {}
         self.problems: tuple[str, ...] = ()
+        self.lost_bytes = 0
 
 
 class Shippers:
@@ -71,9 +77,16 @@ class Shippers:
         self._shippers: dict[tuple[str, str], _Shipper] = {}
         self._owners: dict[str, _Shipper] = {}
         self._changed: dict[str, ShipperPulse] = {}
+        self._lost: Counter[str] = Counter()
+        """By machine, what shippers lost that are forgotten."""
         self._is_listening = False
         self._pinged = 0.0
         self._may_read_orders = True
+        self._order = Order()
+        """The last one for everybody that could be read."""
+        self._asks_again = 0.0
+        self.problem = ""
+        """Why it is not known which order holds, in one line; empty while it is."""
         self._sum = NO_SHIPPERS
         self._sum_until = 0.0
 
@@ -113,17 +126,20 @@ class Shippers:
         It is made anew the less often the more hosts there are.
         """
         if now >= self._sum_until:
-            self._sum = await self._new_sum()
+            self._sum = await self._new_sum(now)
             self._sum_until = now + len(self._owners) / HOSTS_A_SECOND
         return self._sum
 
-    async def _new_sum(self) -> ShippersSeen:
-        order = await self._order_for_all() if self._shippers else Order()
+    async def _new_sum(self, now: float) -> ShippersSeen:
+        order = await self._order_for_all(now) if self._shippers else Order()
         owned = [(shipper, shipper.hosts[host]) for host, shipper in self._owners.items()]
         alive = [pulse for shipper, pulse in owned if not shipper.is_gone]
         gone = {shipper.machine for shipper, _ in owned if shipper.is_gone}
         living = [one for one in self._shippers.values() if not one.is_gone]
         problems = (f"{one.machine}: {text}" for one in living for text in one.problems)
+        lost = self._lost.copy()
+        for one in self._shippers.values():
+            lost[one.machine] += one.lost_bytes
         return ShippersSeen(
             alive=len(living),
             gone=tuple(sorted(gone)),
@@ -131,9 +147,11 @@ class Shippers:
             paused_hosts=sum(pulse.paused for pulse in alive),
             backlog_bytes=sum(pulse.backlog_bytes for pulse in alive),
             lag_seconds=max((one.lag_seconds for one in alive if not one.paused), default=0.0),
+            lost_bytes=lost.total(),
+            lost_at=tuple(sorted(machine for machine, number in lost.items() if number)),
             problems=tuple(text for text, _ in zip(problems, range(PROBLEMS), strict=False)),
             is_stopped=order.pause,
-            reason=order.reason[:_LONGEST_TEXT],
+            reason=order.reason[:LONGEST_TEXT],
         )
 
     async def press(self, order: ButtonOrder) -> str:
@@ -170,25 +188,29 @@ class Shippers:
         rest = f"; {own:,} paused by name stay so" if own and order.host == ALL else ""
         return f"{order.whom}: resumed{rest}"
 
-    async def _order_for_all(self) -> Order:
+    async def _order_for_all(self, now: float) -> Order:
         if not self._may_read_orders:
             return Order()
+        if now < self._asks_again:
+            return self._order
+        self.problem = ""
         try:
-            return _order_in(await self._bucket.get(ORDER_KEY_ALL))
+            self._order = _order_in(await self._bucket.get(ORDER_KEY_ALL))
         except PermissionDeniedError:
             self._may_read_orders = False
         except NoBucketError:
-            pass
-        return Order()
+            self._order = Order()
+        except (ApiError, RequestFailedError, NoRespondersError) as error:
+            # A bucket without a leader must not cost the look at all the rest.
+            self.problem = f"whether the red button is pressed is not known: {error}"
+            self._asks_again = now + ORDERS_SECONDS
+        return self._order
 
     def _take(self, _subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
-        if len(payload) > LONGEST:
+        beat = read_heartbeat(payload)
+        if beat is None:
             return
-        try:
-            beat = msgspec.json.decode(payload, type=Heartbeat)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return
-        key = (beat.name[:_LONGEST_TEXT], beat.instance[:_LONGEST_TEXT])
+        key = (beat.name, beat.instance)
         shipper = self._shippers.get(key)
         if shipper is None:
             if len(self._shippers) >= MOST_SHIPPERS:
@@ -197,7 +219,8 @@ class Shippers:
         shipper.heard = time.time()
         shipper.interval = min(LONGEST_INTERVAL, max(SHORTEST_INTERVAL, beat.interval_seconds))
         shipper.is_gone = False
-        shipper.problems = tuple(text[:_LONGEST_TEXT] for text in beat.problems[:PROBLEMS])
+        shipper.lost_bytes = max(shipper.lost_bytes, beat.lost_bytes)
+        shipper.problems = beat.problems
         for pulse in beat.hosts[:HOSTS_PER_HEARTBEAT]:
             if pulse.host in self._owners or len(self._owners) < MOST_HOSTS:
                 self._owners[pulse.host] = shipper
@@ -206,6 +229,8 @@ class Shippers:
 
     def _forget(self, key: tuple[str, str], shipper: _Shipper) -> None:
         del self._shippers[key]
+        if shipper.lost_bytes and len(self._lost) < MOST_SHIPPERS:
+            self._lost[shipper.machine] += shipper.lost_bytes
         for host in shipper.hosts:
             if self._owners.get(host) is shipper:
                 del self._owners[host]

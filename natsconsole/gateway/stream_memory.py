@@ -126,6 +126,7 @@ class StreamMemory:
             description=config.description,
             subjects=config.subjects or (),
             transform=config.subject_transform.dest if config.subject_transform else "",
+            transforms=config.subject_transform.src if config.subject_transform else "",
             is_mirror=bool(upstream),
             sources=tuple(_source(one) for one in upstream),
             retention=cast(Retention, config.retention),

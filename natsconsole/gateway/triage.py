@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import msgspec
 
@@ -52,27 +51,6 @@ def wait_after(seconds: float, requests: int, *, at_least: float = INTERVAL) -> 
     """Return the seconds between a look that took so long, and so many requests, and the next."""
     longest = SOON if requests <= FEW else LONGEST_INTERVAL
     return max(at_least, min(longest, SHARE * seconds))
-
-
-class Triage(Protocol):
-    """What the screens of streams and consumers ask."""
-
-    @property
-    def link(self) -> Link:
-        """The connection as it is now, without asking anybody."""
-
-    async def look(self) -> TriageSnapshot:
-        """Take one look. What is refused or missing is said in the snapshot.
-
-        Raises:
-            GatewayError: the connection is lost (``LinkLostError``).
-        """
-
-    def prefer(self, consumers: Iterable[tuple[str, str]]) -> None:
-        """Read these first, by stream and name, while not all can be read in one look.
-
-        Such as the rows on the screen. It takes the place of what was preferred before.
-        """
 
 
 class LiveTriage:

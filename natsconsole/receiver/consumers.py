@@ -16,12 +16,12 @@ import msgspec
 
 from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy
 from natsconsole.gateway.jetstream import ApiError, ConsumerInfo, JetStream
+from natsconsole.gateway.log_stream import GROUP_KEY
 from natsconsole.receiver.consumer_settings import DEFAULTS, ConsumerSettings
 from natsconsole.receiver.pull import PRIORITY_GROUP
 
 log = logging.getLogger(__name__)
 
-GROUP_KEY = "natsconsole.group"
 PARTITION_KEY = "natsconsole.partition"
 POLICY_KEY = "natsconsole.policy"
 GENERATION_KEY = "natsconsole.generation"

@@ -7,8 +7,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from natsconsole.domain.verdicts.words import size
+
+__all__ = [
+    "clock_time",
+    "count",
+    "countdown",
+    "duration",
+    "milliseconds",
+    "plural",
+    "scaled",
+    "size",
+    "tally",
+]
+
 _SCALES = ((1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
-_SIZES = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 def count(number: float) -> str:
@@ -58,14 +71,6 @@ def milliseconds(seconds: float | None) -> str:
         return "-"
     value = seconds * 1000
     return f"{value:.1f} ms" if value < 9.95 else f"{value:,.0f} ms"
-
-
-def size(number: float) -> str:
-    """Return a number of bytes, as 12.1 GB."""
-    for scale, unit in _SIZES:
-        if number >= scale * 0.9995:
-            return f"{_three_digits(number / scale)} {unit}"
-    return f"{number:.0f} B"
 
 
 def plural(number: int, noun: str) -> str:

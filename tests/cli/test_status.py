@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from natsconsole.cli.status_text import status_lines
+from natsconsole.domain.snapshots import HostRow
+from natsconsole.domain.status import Pipeline, Status
+from natsconsole.domain.streams import StreamState
+from natsconsole.domain.triage import TriageSnapshot
 from natsconsole.receiver.control import Control
 from shipper.connection import Connection, ConnectionOptions
 from tests.support.anybodys import Anybody
@@ -203,3 +208,76 @@ def test_the_screen_is_not_loaded() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_receivers_that_may_not_be_asked_are_not_missing(tmp_path: Path) -> None:
+    config = """
+    accounts { A { jetstream: enabled, users: [
+      { user: all, password: p }
+      { user: few, password: p, permissions: {
+        publish: ["$JS.API.>"], subscribe: ["_INBOX.>", "$JS.EVENT.ADVISORY.CONSUMER.>"] } }
+      { user: fewer, password: p, permissions: {
+        publish: ["$JS.API.INFO", "$JS.API.STREAM.LIST", "$JS.API.CONSUMER.LIST.*"]
+        subscribe: ["_INBOX.>", "$JS.EVENT.ADVISORY.CONSUMER.>"] } }
+    ] } }
+    """
+    async with NatsServer(tmp_path, config=config) as server:
+        url = server.url.replace("nats://", "nats://all:p@")
+        async with Connection(ConnectionOptions(servers=(url,))) as owner:
+            await make_stream(owner)
+            await Source(owner, "web1").publish_lines(3)
+        for user, subject in (("few", "$SRV.INFO"), ("fewer", "$JS.API.STREAM.INFO.LOGS")):
+            url = server.url.replace("nats://", f"nats://{user}:p@")
+            code, out, _ = await run("natsconsole", "status", "-s", url, "--json", "--watch", "0")
+            found = json.loads(out)
+            assert (code, found["verdicts"]) == (0, [])
+            assert any(line.startswith("LOGS: ") and subject in line
+                       for line in found["not_permitted"])  # fmt: skip
+
+
+async def test_a_log_stream_that_does_not_answer_is_not_knowing(tmp_path: Path) -> None:
+    """The lists are told, and nobody answers for the stream itself."""
+    config = """
+    accounts {
+      LOGS {
+        jetstream: enabled
+        users: [ { user: logs, password: p } ]
+        exports: [ { service: "$JS.API.>", response_type: stream } ]
+      }
+      DESK {
+        users: [ { user: desk, password: p } ]
+        imports: [
+          { service: { account: LOGS, subject: "$JS.API.INFO" }, to: "JS.INFO" }
+          { service: { account: LOGS, subject: "$JS.API.STREAM.LIST" }, to: "JS.STREAM.LIST" }
+        ]
+      }
+    }
+    """
+    async with NatsServer(tmp_path, config=config) as server:
+        url = server.url.replace("nats://", "nats://logs:p@")
+        async with Connection(ConnectionOptions(servers=(url,))) as owner:
+            await make_stream(owner)
+        url = server.url.replace("nats://", "nats://desk:p@")
+        arguments = ("-s", url, "--js-api-prefix", "JS", "--watch", "0")
+        code, out, _ = await run("natsconsole", "status", *arguments)
+    assert (code, out.split(" ")[0]) == (3, "UNKNOWN")
+    assert "hosts and receivers of LOGS are not known:" in out
+
+
+def test_a_table_that_the_server_cut_says_so() -> None:
+    hosts = (HostRow(host="web1"), HostRow(host="web2"))
+    found = Pipeline(stream="LOGS", hosts=hosts, hosts_total=2, has_more_hosts=True)
+    text = "\n".join(status_lines(Status.of(TriageSnapshot(taken=1.0), (found,))))
+    assert "2 of at least 2;" in text
+
+
+def test_consumers_that_nobody_tells_are_not_called_refused() -> None:
+    snapshot = TriageSnapshot(
+        taken=1.0,
+        streams=(StreamState(name="S", consumers_count=3, knows_consumers=False),),
+        streams_total=1,
+        problem="nobody tells the consumers of S: their leader does not answer",
+    )
+    text = "\n".join(status_lines(Status.of(snapshot, ())))
+    assert "3 not known" in text
+    assert "not permitted" not in text

@@ -3,16 +3,16 @@ from dataclasses import replace
 import pytest
 
 from natsconsole.domain.alerts import Alert, alerts, of_stream
-from natsconsole.domain.receivers import AnswerRule, PartitionStatus
+from natsconsole.domain.receivers import AnswerRule, PartitionStatus, ReceiverStatus
 from natsconsole.domain.snapshots import ConsumerTotals, HomeSnapshot, HostRow, Link
-from natsconsole.domain.verdicts.verdict import Verdict
+from natsconsole.domain.verdicts.verdict import Severity, Verdict
 from screenshots.demo_data import LINK, NOW, pipeline, receiver
 from tests.support.fake_gateway import with_receivers
 
 HOME = pipeline().home
 
 
-def first(home: HomeSnapshot, link: Link = LINK, gone: str = "") -> Alert:
+def first(home: HomeSnapshot, link: Link = LINK, gone: ReceiverStatus | None = None) -> Alert:
     return alerts(home, link, NOW, gone)[0]
 
 
@@ -78,16 +78,101 @@ def test_the_cause_of_a_hold_comes_first_and_its_details_last() -> None:
 
 def test_a_receiver_that_was_there_is_missed_by_name() -> None:
     home = replace(with_receivers(HOME), lag_messages=1)
-    assert first(home, gone="receiver-1").sentence == (
+    assert first(home, gone=receiver()).sentence == (
         "receiver-1 is gone: 1 message waits in the stream, nothing is lost"
+    )
+    assert first(home, gone=receiver(ack_policy="none")).sentence.endswith(
+        "in the stream, under ack policy none what it had not written is lost"
     )
     assert first(home).severity == "warning"
     assert "no receiver answers" in first(home).sentence
 
 
+def test_a_stream_of_somebody_else_misses_no_receiver() -> None:
+    home = replace(with_receivers(HOME), lag_messages=7, is_log_stream=False)
+    assert [one.severity for one in alerts(home, LINK, NOW)] == ["calm"]
+    assert first(home, gone=receiver()).severity == "critical"
+
+
 def test_at_max_ack_pending_delivery_has_stopped() -> None:
     home = replace(HOME, totals=ConsumerTotals(outstanding_acks=400, max_ack_pending=400))
     assert "delivers nothing more" in first(home).sentence
+
+
+def full(consumer: str, severity: Severity = "critical") -> Verdict:
+    return Verdict(
+        rule="max-ack-pending", severity=severity, sentence="the window is full",
+        stream="LOGS", consumer=consumer,
+    )  # fmt: skip
+
+
+PARTS = (
+    PartitionStatus(partition=0, state="running", consumer="p0"),
+    PartitionStatus(partition=1, state="running", consumer="p1"),
+)
+ONE_IS_FULL = replace(
+    with_receivers(HOME, receiver(partitions=PARTS)),
+    totals=ConsumerTotals(outstanding_acks=200, max_ack_pending=400),
+)
+
+
+def sentences(home: HomeSnapshot, *verdicts: Verdict) -> list[str]:
+    return [one.sentence for one in alerts(home, LINK, NOW, verdicts=verdicts)]
+
+
+def test_one_stuck_partition_is_told_while_its_receiver_answers() -> None:
+    assert sentences(ONE_IS_FULL, full("p1")) == ["p1: the window is full"]
+
+
+def test_a_paused_consumer_is_told_while_its_receiver_answers() -> None:
+    verdict = Verdict(
+        rule="paused", severity="warning", sentence="paused for 1 h", stream="LOGS", consumer="p1"
+    )
+    assert sentences(ONE_IS_FULL, verdict) == ["p1: paused for 1 h"]
+
+
+def test_a_window_that_is_full_while_it_flows_is_no_alert() -> None:
+    assert "full" not in sentences(ONE_IS_FULL, full("p1", "warning"))[0]
+
+
+def test_a_full_window_is_told_once() -> None:
+    everything = replace(
+        ONE_IS_FULL, totals=ConsumerTotals(outstanding_acks=400, max_ack_pending=400)
+    )
+    (found,) = alerts(everything, LINK, NOW, verdicts=(full("p0"), full("p1")))
+    assert (found.rule, found.severity) == ("max-ack-pending", "critical")
+    held = PartitionStatus(partition=1, state="held", consumer="p1")
+    (sentence,) = sentences(
+        with_receivers(ONE_IS_FULL, receiver(state="held", partitions=(PARTS[0], held))), full("p1")
+    )
+    assert sentence.startswith("receiver-1 p1: held")
+
+
+def test_somebody_else_s_full_window_is_told_beside_ours() -> None:
+    assert sentences(ONE_IS_FULL, full("theirs")) == ["theirs: the window is full"]
+
+
+def test_a_finite_max_deliver_is_told_once() -> None:
+    verdict = Verdict(
+        rule="max-deliver-finite", severity="warning", sentence="finite", stream="LOGS",
+        consumer="p0",
+    )  # fmt: skip
+    home = with_receivers(HOME, receiver(max_deliver=5, partitions=PARTS))
+    assert [one.rule for one in alerts(home, LINK, NOW, verdicts=(verdict,))] == [
+        "max-deliver receiver-1"
+    ]
+
+
+def test_alarms_and_parked_hosts_are_alerts() -> None:
+    told = ("the stream was made anew: 7 lines", "the stream was made anew: 9 lines", "disk slow")
+    home = with_receivers(HOME, receiver(parked_hosts=1, alarms=told))
+    found = alerts(home, LINK, NOW)
+    assert [one.severity for one in found] == ["warning"] * 4
+    assert found[0].sentence.startswith("receiver-1: the files of 1 host cannot be written")
+    assert [one.sentence for one in found[1:]] == [f"receiver-1: {sentence}" for sentence in told]
+    told = ("the stream was made anew: 8 lines", *told[1:])
+    later = alerts(with_receivers(HOME, receiver(parked_hosts=1, alarms=told)), LINK, NOW)
+    assert [one.rule for one in later] == [one.rule for one in found], "no bell for a new figure"
 
 
 def test_the_first_look_is_announced() -> None:
@@ -132,7 +217,7 @@ def test_verdicts_of_the_stream_and_the_server_are_alerts_too() -> None:
         Verdict(rule="paused", severity="warning", sentence="paused", stream="ORDERS"),
         Verdict(rule="clock-skew", severity="warning", sentence="clocks differ"),
     )  # fmt: skip
-    found = alerts(HomeSnapshot(), Link(state="live"), 0.0, "", of_stream(verdicts, "LOGS"))
+    found = alerts(HomeSnapshot(), Link(state="live"), 0.0, None, of_stream(verdicts, "LOGS"))
     assert [one.sentence for one in found] == [
         "LOGS: it is full",
         "other: nobody pulls",

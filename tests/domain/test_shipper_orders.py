@@ -44,7 +44,11 @@ def test_what_is_no_order_is_explained(typed: str) -> None:
         ),
         (ShippersSeen(paused_hosts=1, backlog_bytes=900), "pauses web-01: 900 B wait"),
         (ShippersSeen(gone=("box1", "box2")), "no heartbeat of the shipper on box1, box2 any more"),
-        (ShippersSeen(lag_seconds=40, backlog_bytes=5_000), "40 s behind its files: 5 kB wait"),
+        (ShippersSeen(lag_seconds=40, backlog_bytes=5_000), "40 s behind its files: 5.0 kB wait"),
+        (
+            ShippersSeen(lost_bytes=1_200_000, lost_at=("box1", "box2")),
+            "at least 1.2 MB are lost at the source, on box1, box2: files were cut or removed",
+        ),
         (ShippersSeen(problems=("box1: cannot read x",)), "shipper on box1: cannot read x"),
     ],
 )

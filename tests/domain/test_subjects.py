@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from natsconsole.domain.subjects import as_filter, overlap
+from natsconsole.domain.subjects import as_filter, overlap, untransformed
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,22 @@ def test_filters_overlap(one: str, other: str, expected: bool) -> None:
 def test_a_transform_becomes_a_filter() -> None:
     assert as_filter("logs.{{partition(10)}}.>") == "logs.*.>"
     assert as_filter("x.$2.{{wildcard(1)}}") == "x.*.*"
+
+
+@pytest.mark.parametrize(
+    ("subject", "source", "destination", "expected"),
+    [
+        ("logs.3.web1.example.net", "logs.>", "logs.{{partition(10)}}.>", "logs.web1.example.net"),
+        ("logs.web1.a", "logs.>", "logs.{{partition(10)}}.>", "logs.web1.a"),
+        ("logs.web1", "logs.>", "logs.{{partition(10)}}.>", "logs.web1"),
+        ("x.b.4.a", "in.*.*", "x.$2.{{Partition(5, 1)}}.{{wildcard(1)}}", "in.a.b"),
+        ("x.b", "in.*.*", "x.{{wildcard(2)}}", None),
+        ("x.a", "in.>", "x.{{SplitFromLeft(1,1)}}", None),
+        ("x.a.b", "", "x.>", "a.b"),
+        ("a.b", "", "", "a.b"),
+    ],
+)
+def test_a_transform_is_undone(
+    subject: str, source: str, destination: str, expected: str | None
+) -> None:
+    assert untransformed(subject, source, destination) == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from natsconsole.domain.receivers import ReceiverStatus
@@ -96,6 +97,9 @@ def test_receivers() -> None:
     )  # fmt: skip
     found = {one.rule for one in of_receivers("LOGS", [receiver], 0)}
     assert found == {"receiver-held", "receiver-lost", "receiver-parked"}
+    alarmed = msgspec.structs.replace(receiver, alarms=("the disk is slow", "x"))
+    told = {one.rule: one.sentence for one in of_receivers("LOGS", [alarmed], 0)}
+    assert told["receiver-alarm"] == "r1: x"
     assert [one.rule for one in of_receivers("LOGS", [], 5)] == ["no-receiver"]
     assert list(of_receivers("LOGS", [], 0)) == []
 

@@ -103,9 +103,9 @@ def test_words() -> None:
     ]  # fmt: skip
     assert [size(n) for n in (9, 2048, 3 << 30, 5 << 40)] == [
         "9 B",
-        "2.0 KiB",
-        "3.0 GiB",
-        "5.0 TiB",
+        "2.0 kB",
+        "3.2 GB",
+        "5.5 TB",
     ]
     assert (counted(1, "delivery"), counted(2, "delivery")) == ("1 delivery", "2 deliveries")
     assert nats("stream", "get", "A;B", 3) == "nats stream get 'A;B' 3"

@@ -21,6 +21,7 @@ from natsconsole.domain.actions import (
 from natsconsole.domain.consumers import ConsumerState
 from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.streams import StreamState
+from natsconsole.domain.subjects import untransformed
 from natsconsole.gateway.interface import GatewayError, NotPermittedError
 from natsconsole.gateway.live_gateway import LiveGateway
 from shipper.connection import Connection, ConnectionOptions
@@ -126,6 +127,35 @@ async def test_each_change_does_what_its_plan_says(connection: Connection) -> No
     assert (await shop.api(f"STREAM.INFO.{shop.stream}"))["state"]["messages"] == 0
     await done(lambda one: DeleteConsumer(consumer=one))
     assert (await state(gateway, shop.stream))[1] is None
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "subject"),
+    [
+        ("{}.>", "{}.{{{{partition(10)}}}}.>", "web1.example.net"),
+        ("{}.*.*", "{}.{{{{wildcard(2)}}}}.{{{{partition(10,1)}}}}.$1", "web1.eu"),
+    ],
+)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_copy_comes_to_lie_where_its_original_does(
+    connection: Connection, source: str, destination: str, subject: str
+) -> None:
+    shop = Anybody(connection)
+    transform = {"src": source.format(shop.subject), "dest": destination.format(shop.subject)}
+    await shop.make_stream(subject_transform=transform)
+    await shop.publish(1, subject=subject)
+    gateway = LiveGateway(connection, shop.stream)
+    stream, _ = await state(gateway, shop.stream)
+    stored = await gateway.message(1)
+    assert stored is not None
+    published = untransformed(stored.subject, stream.transforms, stream.transform)
+    assert published == f"{shop.subject}.{subject}"
+    await gateway.carry_out(
+        Republish(stream=shop.stream, sequence=1, subject=published, payload=b"x")
+    )
+    copy = await gateway.message(2)
+    assert copy is not None
+    assert copy.subject == stored.subject
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -111,6 +111,19 @@ async def test_they_are_enough_to_look(server: NatsServer, receiver: Receiver) -
         assert "Permissions Violation" not in server.log
 
 
+async def test_they_are_enough_for_the_screens_of_streams_and_consumers(
+    server: NatsServer, receiver: Receiver
+) -> None:
+    async with Connection(as_user(server, "oncall", "_INBOX.oncall")) as connection:
+        triage = LiveGateway(connection, "LOGS").triage
+        found = await triage.look()
+        assert [(one.name, one.messages) for one in found.streams] == [("LOGS", 20)]
+        assert len(found.consumers) == STREAM.partitions
+        assert {one.lag_seconds for one in found.consumers} == {0.0}
+        assert "not permitted: to list streams" in " ".join(found.not_permitted)
+        assert found.streams_total is None
+
+
 async def test_they_are_enough_for_tail(server: NatsServer, receiver: Receiver) -> None:
     program = Program(
         "natsconsole", "tail", "web1", "--no-follow", "--user", "oncall",
@@ -170,7 +183,7 @@ async def test_what_is_not_permitted_is_said_and_not_shown_as_absent(tmp_path: P
                 home = await gateway.look()
             assert [row.messages for row in home.hosts] == [3]
             assert "login publish to '$SRV.INFO.natsconsole-receiver'" in home.problem
-            rules = [one.rule for one in alerts(home, gateway.link, home.taken, "")]
+            rules = [one.rule for one in alerts(home, gateway.link, home.taken)]
             assert "incomplete-look" in rules
             assert "no-receiver" not in rules
             history = gateway.events().history

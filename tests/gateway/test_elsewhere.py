@@ -11,8 +11,10 @@ import pytest
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.gateway.key_value import KeyValue
 from natsconsole.gateway.live_gateway import LiveGateway
+from natsconsole.gateway.triage import LiveTriage
 from natsconsole.receiver.control import Control
 from shipper.connection import Connection, ConnectionOptions, NoRespondersError
+from tests.support.anybodys import Anybody, evidence_of
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream, receiver_config, running
 from tests.support.waiting import until
@@ -107,6 +109,34 @@ accounts {
   }
 }
 """
+
+
+async def test_verdicts_hear_the_events_of_another_account(tmp_path: Path) -> None:
+    async with NatsServer(tmp_path, config=TWO_ACCOUNTS) as server:
+        logs = ConnectionOptions(servers=(server.url,), user="logs", password="logs")
+        desk = ConnectionOptions(
+            servers=(server.url,),
+            user="desk",
+            password="desk",
+            js_api_prefix="JS.logs",
+            js_event_prefix="EVENTS",
+            inbox_prefix="_INBOX_desk",
+        )
+        async with Connection(logs) as connection, Connection(desk) as other:
+            shop = Anybody(connection)
+            await shop.make_stream()
+            await shop.make_consumer(max_deliver=1)
+            await shop.publish(2)
+            triage = LiveTriage(other)
+            await triage.look()
+            refused, ended = await shop.pull(2)
+            await refused.answer("-NAK")
+            await ended.answer("+TERM")
+            await shop.wait_for_pulls(1)  # the server gives up when it would deliver again
+            verdict = await shop.verdict(triage, "max-deliveries")
+            assert evidence_of(verdict)["given_up"] == 1
+            assert (await triage.look()).not_permitted == ()
+        assert "Permissions Violation" not in server.log
 
 
 async def test_another_account_s_jetstream_behind_a_prefix(tmp_path: Path) -> None:

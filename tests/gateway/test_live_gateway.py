@@ -46,6 +46,7 @@ async def test_shows_hosts_without_any_receiver(
     assert (row.host, row.messages, row.lag_messages) == ("web1.example.net", 7, 7)
     assert row.lag_seconds > 0
     assert snapshot.receiver is None
+    assert snapshot.is_log_stream
 
 
 async def test_shows_what_the_receiver_did(
@@ -270,6 +271,11 @@ async def test_a_stream_without_direct_get_is_read_from_its_leader(connection: C
 
     snapshot = await gateway.look()
     assert {row.host: row.messages for row in snapshot.hosts} == {"web1": 150, "db1": 10}
+    assert [(row.lag_messages, row.lag_seconds > 0) for row in snapshot.hosts] == [(None, True)] * 2
+    assert snapshot.hosts_lag >= 2
+    assert await gateway.count("LOGS", "logs.*.web1") == 150
+    assert await gateway.count("LOGS", ">") == 160
+    assert await gateway.count("LOGS", "logs.*.web2") == 0
     opened = await gateway.open_message(160)
     assert opened is not None
     assert opened.message.host == "db1"

@@ -1,14 +1,20 @@
+import threading
 from pathlib import Path
 
 import pytest
 
 from natsconsole.domain.advisories import Advisory, EventsSeen
-from natsconsole.domain.recording import NoRecordingError
-from natsconsole.gateway.interface import GatewayError, NotPermittedError
+from natsconsole.domain.recording import NoRecordingError, Seen
+from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
+from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.gateway.recorder import Recorder, RecordingError
 from natsconsole.gateway.replay import Player, Recording, ReplayGateway
 from screenshots.demo_data import pipeline
 from screenshots.triage_data import shop
+from shipper.connection import Connection, ConnectionOptions
+from tests.support.nats_server import NatsServer
+from tests.support.pipeline import make_stream
+from tests.support.waiting import until
 
 
 class Clock:
@@ -23,10 +29,12 @@ def recorded(path: Path, moments: int = 300) -> Clock:
     clock = Clock()
     recorder = Recorder(path, clock=clock)
     recorder.note(home=pipeline().home, context="dev")
+    recorder.settle()
     for number in range(moments):
         clock.now += 2
         event = Advisory(id=f"{number}", kind="nak", time=f"{number:04}", sequence=number + 1)
         recorder.note(triage=shop(), events=EventsSeen(events=(event,)))
+        recorder.settle()
     recorder.close()
     assert recorder.problem == ""
     assert recorder.bytes == path.stat().st_size
@@ -105,10 +113,57 @@ def test_a_full_disk_ends_the_recording_not_the_console(tmp_path: Path) -> None:
     recorder._file.close()
     recorder._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
     recorder.note(home=pipeline().home)
+    recorder.settle()
     assert "No space left" in recorder.problem
     clock.now += 5
     recorder.note(home=pipeline().home)
     recorder.close()
+
+
+def test_nobody_waits_for_a_frame_to_be_packed(tmp_path: Path) -> None:
+    clock, may_go_on = Clock(), threading.Event()
+    recorder = Recorder(tmp_path / "file", clock=clock)
+    pack = recorder._packer.pack
+
+    def slowly(seen: Seen, time: float) -> bytes:
+        assert may_go_on.wait(20)
+        return pack(seen, time)
+
+    recorder._packer.pack = slowly  # type: ignore[method-assign]
+    for _ in range(3):
+        clock.now += 5
+        recorder.note(home=pipeline().home)
+    assert recorder.frames == 0
+    may_go_on.set()
+    recorder.note(triage=shop())
+    recorder.close()
+    assert recorder.frames == 2
+    assert Recording.open(tmp_path / "file").at(1).triage.consumers == shop().consumers
+    recorder.note(home=pipeline().home)  # a look that ends after all
+
+
+async def test_an_outage_is_recorded(tmp_path: Path) -> None:
+    clock = Clock()
+    recorder = Recorder(tmp_path / "file", clock=clock)
+    async with (
+        NatsServer(tmp_path / "nats") as server,
+        Connection(ConnectionOptions(servers=(server.url,))) as connection,
+    ):
+        await make_stream(connection)
+        gateway = LiveGateway(connection, "LOGS", recorder=recorder)
+        await gateway.look()
+        recorder.settle()
+        await server.stop()
+        await until(lambda: gateway.link.state == "lost")
+        for look in (gateway.look, gateway.triage.look):
+            clock.now += 10
+            with pytest.raises(LinkLostError):
+                await look()
+            recorder.settle()
+    recorder.close()
+    recording = Recording.open(tmp_path / "file")
+    assert [recording.at(place).link.state for place in range(3)] == ["live", "lost", "lost"]
+    assert recording.at(2).home.stream == "LOGS"
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:

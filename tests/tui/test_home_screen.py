@@ -1,4 +1,5 @@
 import asyncio
+import re
 from dataclasses import replace
 
 import msgspec
@@ -21,6 +22,34 @@ async def test_the_first_look_fills_strip_hosts_panes_and_receiver() -> None:
         for words in ("12.4k lines/s", "HOSTS 96", "web-02 · p1 · ● live", "RECEIVER ● receiver-1"):
             assert words in it.text
         await it.shows("─── ack floor 18,228 ─")
+
+
+async def test_what_is_lost_at_the_source_is_shown() -> None:
+    gateway = flowing()
+    seen = ShippersSeen(hosts=96, lost_bytes=1_200_000, lost_at=("box1",))
+    gateway.home = replace(gateway.home, shippers=seen)
+    async with console(gateway) as it:
+        await it.shows("at least 1.2 MB are lost at the source, on box1")
+        await it.shows("✗ 1.2 MB lost at source")
+
+
+async def test_hosts_that_are_not_told_of_are_hinted_at() -> None:
+    gateway = flowing()
+    gateway.home = replace(gateway.home, has_more_hosts=True)
+    async with console(gateway) as it:
+        await it.shows("HOSTS 96+")
+
+
+async def test_a_lag_that_the_stream_does_not_tell_is_no_figure() -> None:
+    gateway = flowing()
+    rows = tuple(replace(row, lag_messages=None) for row in gateway.home.hosts)
+    gateway.home = replace(gateway.home, hosts=rows)
+    async with console(gateway) as it:
+        await it.shows("HOSTS 96")
+        assert re.search(r"api-01 [^│┃\n]* \? ", it.text)
+        for _ in range(3):
+            await it.press("s")
+        await it.shows("by lag")
 
 
 async def test_a_lost_connection_is_said_aged_and_dimmed_and_comes_back() -> None:

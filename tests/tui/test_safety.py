@@ -126,8 +126,8 @@ def hostile_look(text: str) -> TriageSnapshot:
         for name in ("", text)
     )  # fmt: skip
     return TriageSnapshot(
-        taken=NOW, streams=(stream,), consumers=(consumer,), verdicts=verdicts,
-        not_permitted=(text,), problem=text,
+        taken=NOW, streams=(stream, replace(stream, name="LOGS")), consumers=(consumer,),
+        verdicts=verdicts, not_permitted=(text,), problem=text,
     )  # fmt: skip
 
 

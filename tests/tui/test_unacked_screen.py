@@ -1,6 +1,9 @@
 from dataclasses import replace
 
+from natsconsole.domain.actions import Republish
 from natsconsole.domain.messages import StreamMessage
+from natsconsole.domain.streams import StreamState
+from natsconsole.domain.triage import TriageSnapshot
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.tui.settings import Settings
 from natsconsole.tui.unacked.message_screen import MessageScreen
@@ -205,6 +208,30 @@ async def test_a_message_of_another_client_and_many_lines_scrolls() -> None:
         await it.press("G")
         await it.shows("line 499")
         assert isinstance(it.app.screen, MessageScreen)
+
+
+async def test_a_copy_goes_where_the_message_was_published() -> None:
+    gateway = in_flight()
+    async with console(gateway) as it:
+        await it.press("u", "enter", "r")
+        await it.shows("it is not known on which subject it was published")
+    logs = StreamState(
+        name="LOGS", subjects=("logs.>",), transforms="logs.>",
+        transform="logs.{{partition(10)}}.>",
+    )  # fmt: skip
+    gateway.looks_at_all.snapshot = TriageSnapshot(taken=NOW, streams=(logs,))
+    stored = gateway.stored[FIRST]
+    async with console(gateway) as it:
+        await it.press("u", "enter")
+        await it.shows(stored.subject)
+        await it.press("r", "enter")
+        await it.shows("Nats-Msg-Id and expectations stay behind")
+        await it.press("y")
+        await until(it.pilot, lambda: bool(gateway.actions))
+    (done,) = gateway.actions
+    assert isinstance(done, Republish)
+    assert stored.subject.startswith("logs.")
+    assert (stored.subject.count("."), done.subject) == (2, f"logs.{stored.host}")
 
 
 async def test_help_explains_this_screen_and_its_keys() -> None:

@@ -70,6 +70,15 @@ def _of_one(stream: str, receiver: ReceiverStatus) -> Iterator[Verdict]:
             (("receiver", name), ("parked_hosts", receiver.parked_hosts)),
             "mend their files before the stream's max age",
         )
+    for sentence in receiver.alarms:
+        yield _verdict(
+            "receiver-alarm",
+            "warning",
+            stream,
+            f"{name}: {sentence}",
+            (("receiver", name),),
+            "see docs/receiver.md, and the receiver's log",
+        )
 
 
 def _verdict(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from natsconsole.domain.streams import Limit, StreamState
+from natsconsole.domain.streams import PREFIX_KEY, Limit, StreamState
 from natsconsole.domain.verdicts.verdict import Verdict
 from natsconsole.domain.verdicts.words import DAY, HOUR, messages, nats, size, span
 
 NEARLY_FULL = 0.9
-PREFIX_KEY = "natsconsole.prefix"
-"""In the metadata of a log stream of ours."""
 LOG_NAMES = ("log", "logs", "journal", "syslog")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+_SIZES = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 def messages(number: int) -> str:
@@ -32,12 +33,12 @@ def span(seconds: float) -> str:
 
 
 def size(number: float) -> str:
-    """Return a number of bytes in the unit that reads best."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} TiB"
+    """Return a number of bytes, as 12.1 GB: at most 8 wide below a thousand terabytes."""
+    for scale, unit in _SIZES:
+        if number >= scale * 0.9995:
+            scaled = number / scale
+            return f"{scaled:.1f} {unit}" if scaled < 99.95 else f"{scaled:.0f} {unit}"
+    return f"{number:.0f} B"
 
 
 def nats(*words: str | int) -> str:

@@ -32,7 +32,11 @@ SORT_KEYS: tuple[SortKey, ...] = (
     SortKey(name="trouble first", of=is_in_trouble),
     SortKey(name="by host", of=lambda row: row.host, column="host", largest_first=False),
     SortKey(name="by lines/s", of=lambda row: row.lines_per_second, column="lines/s"),
-    SortKey(name="by lag", of=lambda row: row.lag_messages, column="lag"),
+    SortKey(
+        name="by lag",
+        of=lambda row: 1 if row.lag_messages is None else row.lag_messages,
+        column="lag",
+    ),
     SortKey(name="by age", of=lambda row: row.lag_seconds, column="age"),
     SortKey(name="by unacked", of=lambda row: row.unacked, column="una"),
     SortKey(name="by redelivered", of=lambda row: row.redelivered, column="↻"),

@@ -31,6 +31,8 @@ class HostTitle(OneLine):
     order: var[HostOrder] = var(HostOrder())
 
     shippers: var[ShippersSeen] = var(NO_SHIPPERS)
+    has_more: var[bool] = var(False)
+    """Whether there are more than ``total``."""
     is_filtering: var[bool] = var(False)
     marked: var[int] = var(0)
 
@@ -44,6 +46,10 @@ class HostTitle(OneLine):
 
     def watch_shown(self) -> None:
         """Count anew."""
+        self.repaint()
+
+    def watch_has_more(self) -> None:
+        """Say so."""
         self.repaint()
 
     def watch_shippers(self) -> None:
@@ -60,7 +66,8 @@ class HostTitle(OneLine):
 
     def draw_line(self) -> Line:
         """Draw the count, and on the right the filter or the order."""
-        number = f"{self.total:,}" if self.shown == self.total else f"{self.shown:,}/{self.total:,}"
+        total = f"{self.total:,}+" if self.has_more else f"{self.total:,}"
+        number = total if self.shown == self.total else f"{self.shown:,}/{total}"
         line = self.line().space().put("HOSTS ", "title").put(number, "muted")
         if self.is_filtering:
             return line.fill_to(FILTERING_WIDTH - 1).put("/", "key")
@@ -70,6 +77,8 @@ class HostTitle(OneLine):
             line.put("  ‖ ", "warn").put(f"{size(waits)} in files", "warn")
         elif waits >= WORTH_TELLING:
             line.put(f"  {size(waits)} in files", "muted")
+        if self.shippers.lost_bytes and not self.order.filter:
+            line.put(f"  ✗ {size(self.shippers.lost_bytes)} lost at source", "bad")
         if self.order.filter:
             line.fill_to(FILTERING_WIDTH - 1).put("/", "key").put(self.order.filter, "accent")
         if self.marked:
@@ -144,6 +153,7 @@ class HostPanel(Vertical):
         self.header.files = self.rows.files = home.shippers.hosts > 0 or bool(home.shippers.gone)
         shown = self.order.apply(home.hosts)
         self.title.total = max(home.hosts_total, len(home.hosts))
+        self.title.has_more = home.has_more_hosts
         self.title.shown = len(shown)
         self.title.shippers = home.shippers
         self.rows.empty_text = self._empty_text() if not shown else ""

@@ -215,7 +215,7 @@ class HostRows(VirtualRows):
         trouble: Ink = "warn" if is_in_trouble(row) else "plain"
         cells: dict[str, tuple[str, Ink]] = {
             "lines/s": (scaled(row.lines_per_second), _ink_of(row.lines_per_second)),
-            "lag": (count(row.lag_messages), _ink_of(row.lag_messages, trouble)),
+            "lag": _lag_of(row, trouble),
             "age": (_age(row.lag_seconds), _ink_of(row.lag_seconds, trouble)),
             "una": (tally(row.unacked), _ink_of(row.unacked)),
             "↻": (tally(row.redelivered), _ink_of(row.redelivered, "warn")),
@@ -242,6 +242,12 @@ class HostRows(VirtualRows):
     def move(self, rows: int) -> None:
         """Move the cursor."""
         self.cursor = max(0, min(self.cursor + rows, len(self.rows) - 1))
+
+
+def _lag_of(row: HostRow, trouble: Ink) -> tuple[str, Ink]:
+    if row.lag_messages is None:
+        return "?", trouble
+    return count(row.lag_messages), _ink_of(row.lag_messages, trouble)
 
 
 def _ink_of(number: float, ink: Ink = "plain") -> Ink:

@@ -15,6 +15,7 @@ from textual.reactive import var
 from natsconsole.domain.alert_ages import AlertAges, OpenAlert
 from natsconsole.domain.alerts import alerts, of_stream
 from natsconsole.domain.lines import HostMarks
+from natsconsole.domain.receivers import ReceiverStatus
 from natsconsole.gateway.interface import Gateway, GatewayError
 from natsconsole.gateway.replay import Player
 from natsconsole.tui.commands import commands_of
@@ -91,7 +92,7 @@ class HomeScreen(PaneKeys):
         self._title = title
         self._clock = clock
         self._problem = ""
-        self._known_receiver = ""
+        self._known_receiver: ReceiverStatus | None = None
         self._alert_ages = AlertAges()
         self._window_title = WindowTitle(self.app)
         self._active: LogPane | None = None
@@ -194,9 +195,7 @@ class HomeScreen(PaneKeys):
         self._problem = ""
         with self.app.batch_update():
             self.home = event.home
-            self._known_receiver = (
-                event.home.receiver.name if event.home.receiver else self._known_receiver
-            )
+            self._known_receiver = event.home.receiver or self._known_receiver
             self._fill_panes()
             self._tick()
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from natsconsole.domain.consumers import ConsumerState
 from natsconsole.domain.host_pattern import BadPatternError, HostPattern, pattern_for
-from natsconsole.domain.streams import StreamState
+from natsconsole.domain.streams import PARTITIONS_KEY, PREFIX_KEY, StreamState
+from natsconsole.domain.subjects import as_filter
 from natsconsole.tui.triage.page import TriagePage
-
-_FUNCTION = re.compile(r"\{\{.*?\}\}")
-PREFIX, PARTITIONS = "natsconsole.prefix", "natsconsole.partitions"
 
 
 def show_hosts(
@@ -18,9 +14,9 @@ def show_hosts(
 ) -> None:
     """Ask which part of a subject is the host, then show the stream's hosts on Home."""
     proposed = pattern_for(
-        [_FUNCTION.sub("*", stream.transform)] if stream.transform else stream.subjects,
-        prefix=stream.metadata.get(PREFIX, ""),
-        is_partitioned=stream.metadata.get(PARTITIONS, "").isdigit(),
+        [as_filter(stream.transform)] if stream.transform else stream.subjects,
+        prefix=stream.metadata.get(PREFIX_KEY, ""),
+        is_partitioned=stream.metadata.get(PARTITIONS_KEY, "").isdigit(),
     )
 
     def switch(typed: str) -> None:

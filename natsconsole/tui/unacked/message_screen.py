@@ -22,6 +22,7 @@ from natsconsole.domain.messages import (
     json_text,
     text_rows,
 )
+from natsconsole.domain.subjects import untransformed
 from natsconsole.domain.verdicts.words import nats
 from natsconsole.tui.drawing import Ink, Line
 from natsconsole.tui.format import clock_time, countdown, duration, size
@@ -289,6 +290,14 @@ class MessageScreen(Answering):
             self.say(reason or "there is no such message", is_refusal=True)
             return
         message = self.opened.message
+        published = self._published_as(message.subject)
+        if published is None:
+            self.say(
+                f"it is not known on which subject it was published: {self.stream} stores it as "
+                f"{message.subject}, and would map a copy once more",
+                is_refusal=True,
+            )
+            return
 
         def propose(subject: str) -> None:
             self.propose(
@@ -298,7 +307,14 @@ class MessageScreen(Answering):
                 )
             )  # fmt: skip
 
-        self.type_in("publish a copy on which subject?", propose, value=message.subject)
+        self.type_in("publish a copy on which subject?", propose, value=published)
+
+    def _published_as(self, subject: str) -> str | None:
+        """Return the subject before the stream's transform; None where that is not known."""
+        for one in self.around.triage.latest.streams:
+            if one.name == self.stream and not one.is_missing:
+                return untransformed(subject, one.transforms, one.transform)
+        return None
 
     def action_delete_message(self) -> None:
         """Delete it, after a look at what that does."""
