@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,38 @@ async def test_a_receiver_ends_with_the_console_or_stays(
         assert bool(left) == stays
     finally:
         for pid in processes_with(str(tmp_path / "out"), "receive"):
+            os.kill(pid, signal.SIGKILL)
+
+
+CONSOLE = """
+import asyncio, sys
+from natsconsole.cli.receiver_child import ReceiverChildren
+from shipper.connection_options import ConnectionOptions
+
+async def console(url, out):
+    children = ReceiverChildren(ConnectionOptions(servers=(url,)), "LOGS")
+    await children.start_receiver(out, "receiver-7", stays=True)
+    await children.close()
+
+if sys.version_info < (3, 12) and hasattr(asyncio, "PidfdChildWatcher"):  # the later ones' way
+    asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
+asyncio.run(console(*sys.argv[1:]))
+"""
+
+
+async def test_a_receiver_that_stays_outlives_the_whole_console(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path
+) -> None:
+    await make_stream(connection)
+    out = str(tmp_path / "out")
+    console = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CONSOLE, nats_server.url, out
+    )
+    try:
+        assert await console.wait() == 0
+        assert len(processes_with(out, "receive")) == 1
+    finally:
+        for pid in processes_with(out, "receive"):
             os.kill(pid, signal.SIGKILL)
 
 
