@@ -17,8 +17,9 @@ from natsconsole.domain.actions import Action
 from natsconsole.domain.terminal_text import visible
 from natsconsole.tui.drawing import Ink
 from natsconsole.tui.keymap import bindings
-from natsconsole.tui.page.screen import PAGE_CSS, PRINTABLE
+from natsconsole.tui.page.screen import PAGE_CSS
 from natsconsole.tui.page.wrapping import wrapped
+from natsconsole.tui.typed_line import TypedLine
 from natsconsole.tui.virtual_rows import VirtualRows
 
 
@@ -89,7 +90,7 @@ class ConfirmScreen(ModalScreen[bool]):
         *bindings("leave"),
     ]
 
-    typed = getters.query_one(Input)
+    typed = getters.query_one(TypedLine)
 
     def __init__(self, action: Action, context: str, *, is_production: bool) -> None:
         super().__init__()
@@ -110,14 +111,7 @@ class ConfirmScreen(ModalScreen[bool]):
             )
             yield PlanRows(self._planned)
             if self._is_production:
-                typed = Input(
-                    placeholder=f"type {target} to do it",
-                    id="confirm-input",
-                    compact=True,
-                    restrict=PRINTABLE,
-                )
-                typed.cursor_blink = False
-                yield typed
+                yield TypedLine("confirm-input", placeholder=f"type {target} to do it")
 
     def on_mount(self) -> None:
         """Let the name be typed where a mistake is an incident."""
