@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from natsconsole.domain.receivers import (
     UnackedMessage,
     UnackedReply,
     UnackedRequest,
+    control_subject,
 )
 from natsconsole.gateway.interface import GatewayError, NotPermittedError
 from shipper.connection import (
@@ -35,6 +37,8 @@ _REFUSED_INTERVAL = 30.0
 _STATUS_TIMEOUT = 1.0
 _CHANGE_TIMEOUT = 8.0
 _PAGE = 1000
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
 
@@ -185,7 +189,7 @@ class Receivers:
             raise GatewayError(refusal)
         try:
             return msgspec.json.decode(reply.data, type=answer)
-        except msgspec.MsgspecError as error:
+        except _UNREADABLE as error:
             raise GatewayError(f"receiver {receiver} gave an answer of another kind") from error
 
     async def _discover(self) -> None:
@@ -194,10 +198,14 @@ class Receivers:
         def take(_subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
             try:
                 metadata = msgspec.json.decode(payload, type=_Service).metadata
-            except msgspec.MsgspecError:
+            except _UNREADABLE:
                 return
-            name, subject = metadata.get("name", ""), metadata.get("subject", "")
-            if name and subject and metadata.get("stream") == self._stream:
+            name, group = metadata.get("name", ""), metadata.get("group", "")
+            if not _TOKEN.fullmatch(name) or not _TOKEN.fullmatch(group):
+                return
+            # Anybody may answer: what is asked of a receiver goes nowhere but to receivers.
+            subject = control_subject(group, name)
+            if metadata.get("subject") == subject and metadata.get("stream") == self._stream:
                 found[name] = subject
 
         inbox = self._connection.new_inbox()
