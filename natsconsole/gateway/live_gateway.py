@@ -208,7 +208,7 @@ class LiveGateway:
         """Return how far the lines of these hosts have come."""
         names = tuple(hosts)
         with as_gateway_errors(self._stream):
-            known, unacked = await asyncio.gather(
+            known, (unacked, until) = await asyncio.gather(
                 self._receivers.hosts(names), self._receivers.unacked(names)
             )
             consumers = await self._consumers_of(names)
@@ -218,6 +218,7 @@ class LiveGateway:
                 delivered=known[name].delivered if name in known else _delivered(consumers[name]),
                 ack_floor=consumers[name].ack_floor.stream_seq if consumers[name] else 0,  # type: ignore[union-attr]
                 unacked={found.sequence: found for found in unacked if found.host == name},
+                unacked_until=until,
                 knows_unacked=name in known,
                 read_at=now,
             )

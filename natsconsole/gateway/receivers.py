@@ -37,6 +37,8 @@ _REFUSED_INTERVAL = 30.0
 _STATUS_TIMEOUT = 1.0
 _CHANGE_TIMEOUT = 8.0
 _PAGE = 1000
+_MOST_UNACKED = 5_000
+"""Messages in flight that are read of one receiver for the panes."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -95,18 +97,31 @@ class Receivers:
                 total = 0 if names is not None else reply.total
         return found
 
-    async def unacked(self, hosts: tuple[str, ...]) -> list[UnackedMessage]:
-        """Return the messages in flight of these hosts."""
+    async def unacked(self, hosts: tuple[str, ...]) -> tuple[list[UnackedMessage], int | None]:
+        """Return the messages in flight of these hosts.
+
+        The second value is the stream sequence up to which they are all there, None where no
+        receiver has more than are read.
+        """
         found: list[UnackedMessage] = []
+        ends: list[int] = []
         for receiver in list(self._subjects):
-            request = UnackedRequest(hosts=hosts, limit=_PAGE)
-            try:
-                reply = await self._ask(receiver, "unacked", request, UnackedReply)
-            except NotPermittedError as refusal:
-                self.not_permitted = str(refusal)
-                continue
-            found += reply.messages
-        return found
+            total, offset = 1, 0
+            while offset < min(total, _MOST_UNACKED):
+                request = UnackedRequest(hosts=hosts, offset=offset, limit=_PAGE)
+                try:
+                    reply = await self._ask(receiver, "unacked", request, UnackedReply)
+                except NotPermittedError as refusal:
+                    self.not_permitted = str(refusal)
+                    break
+                if not reply.messages:
+                    break
+                found += reply.messages
+                total, offset = reply.total, offset + len(reply.messages)
+            else:
+                if offset < total:
+                    ends.append(found[-1].sequence)
+        return found, min(ends, default=None)
 
     async def in_flight(self, hosts: tuple[str, ...] | None, limit: int) -> InFlight:
         """Return the messages in flight over all receivers, at most so many of each."""

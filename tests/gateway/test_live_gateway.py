@@ -89,6 +89,28 @@ async def test_withheld_messages_have_countdowns(
     assert (await gateway.look()).totals.outstanding_acks == 3
 
 
+@pytest.mark.parametrize("most", [5, 4], ids=["all are read", "not all are read"])
+async def test_no_line_in_flight_is_said_to_be_acked(
+    gateway: LiveGateway,
+    receiver: Receiver,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+) -> None:
+    monkeypatch.setattr("natsconsole.gateway.receivers._PAGE", 2)
+    monkeypatch.setattr("natsconsole.gateway.receivers._MOST_UNACKED", most, raising=False)
+    await gateway.look()
+    await gateway.set_answer("receiver-1", "withhold")
+    await Source(connection, "web1").publish_lines(5)
+
+    async def none_seems_acked() -> bool:
+        marks = (await gateway.marks(["web1"]))["web1"]
+        fates = {marks.fate_of(sequence) for sequence in range(1, 6)}
+        return len(marks.unacked) == most and fates <= {Fate.DELIVERED, Fate.REDELIVERED}
+
+    await until(none_seems_acked)
+
+
 async def test_every_change_is_answered_with_the_new_state(
     gateway: LiveGateway, receiver: Receiver
 ) -> None:
