@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import Counter
 from typing import TypeVar
 
 import msgspec
@@ -50,7 +51,10 @@ class _Service(msgspec.Struct):
 
 
 class Receivers:
-    """The receivers of one stream, as their micro services answer."""
+    """The receivers of one stream, as their micro services answer.
+
+    Each is known by its name, or by ``group/name`` where receivers of two groups have one name.
+    """
 
     def __init__(self, connection: Connection, stream: str) -> None:
         self._connection = connection
@@ -166,11 +170,13 @@ class Receivers:
         self, receiver: str, verb: str, request: msgspec.Struct | None = None
     ) -> ReceiverStatus:
         """Ask for a change and return the state it led to."""
-        return await self._ask(receiver, verb, request, ReceiverStatus, timeout=_CHANGE_TIMEOUT)
+        status = await self._ask(receiver, verb, request, ReceiverStatus, timeout=_CHANGE_TIMEOUT)
+        return msgspec.structs.replace(status, name=receiver)
 
     async def _status(self, name: str) -> ReceiverStatus | None:
         try:
-            return await self._ask(name, "status", None, ReceiverStatus)
+            status = await self._ask(name, "status", None, ReceiverStatus)
+            return msgspec.structs.replace(status, name=name)
         except NotPermittedError as refusal:
             self.not_permitted = str(refusal)
             return None
@@ -208,7 +214,7 @@ class Receivers:
             raise GatewayError(f"receiver {receiver} gave an answer of another kind") from error
 
     async def _discover(self) -> None:
-        found: dict[str, str] = {}
+        found: set[tuple[str, str]] = set()
 
         def take(_subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
             try:
@@ -221,7 +227,7 @@ class Receivers:
             # Anybody may answer: what is asked of a receiver goes nowhere but to receivers.
             subject = control_subject(group, name)
             if metadata.get("subject") == subject and metadata.get("stream") == self._stream:
-                found[name] = subject
+                found.add((group, name))
 
         inbox = self._connection.new_inbox()
         subscription = await self._connection.subscribe(inbox, take)
@@ -234,5 +240,9 @@ class Receivers:
         denial = self._connection.refusal_of(subject)
         self._is_refused = denial is not None
         self.not_permitted = str(denial or "")
-        self._subjects = found
+        names = Counter(name for _, name in found)
+        self._subjects = {
+            name if names[name] == 1 else f"{group}/{name}": control_subject(group, name)
+            for group, name in found
+        }
         self._discovered = time.monotonic()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from natsconsole.domain.receivers import SERVICE_NAME, control_subject
+from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.live_gateway import LiveGateway
+from natsconsole.receiver.control import Control
 from shipper.connection import Connection
-from tests.support.pipeline import make_stream
+from tests.support.nats_server import NatsServer
+from tests.support.pipeline import make_stream, receiver_config, running
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -39,6 +44,28 @@ def service(**changes: object) -> bytes:
         "subject": control_subject("main", "receiver-1"),
     }
     return json.dumps({"metadata": metadata | changes}).encode()
+
+
+async def test_receivers_of_one_name_in_two_groups_are_two(
+    gateway: LiveGateway, nats_server: NatsServer, connection: Connection, tmp_path: Path
+) -> None:
+    ours = receiver_config(tmp_path / "ours")
+    theirs = receiver_config(tmp_path / "theirs", group="other")
+    async with running(nats_server, ours) as first, running(nats_server, theirs) as second:
+        await Control(first).serve_on(connection)
+        await gateway.look()
+        assert [one.name for one in await gateway.receivers()] == ["receiver-1"]
+        await Control(second).serve_on(connection)
+
+        async def both() -> bool:
+            names = [one.name for one in await gateway.receivers()]
+            return names == [f"{ours.group}/receiver-1", "other/receiver-1"]
+
+        await until(both)
+        assert (await gateway.pause("other/receiver-1")).group == "other"
+        assert first.status("").state != "paused"
+        with pytest.raises(GatewayError, match="receiver-1 is not there"):
+            await gateway.pause("receiver-1")
 
 
 @pytest.mark.parametrize(
