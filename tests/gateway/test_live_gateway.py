@@ -10,8 +10,10 @@ import pytest
 
 from natsconsole.domain.lines import Fate
 from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
+from natsconsole.gateway.jetstream import JetStream, StoredMessage
 from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.gateway.stored_lines import epoch_seconds
+from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.receiver.control import Control
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection
@@ -213,6 +215,34 @@ async def test_reading_back_leaps_over_other_hosts(
     lines = await gateway.lines_before("web1", 3004, 10)
     assert [line.sequence for line in lines] == [1, 2, 3]
     assert await gateway.lines_before("web1", 1, 10) == ()
+
+
+class UnderTraffic(JetStream):
+    """Lines come between any two requests."""
+
+    def __init__(self, connection: Connection, source: Source) -> None:
+        super().__init__(connection)
+        self._source = source
+
+    async def message_after(self, stream: str, subject: str, sequence: int) -> StoredMessage | None:
+        await self._source.publish_lines(20)
+        return await super().message_after(stream, subject, sequence)
+
+
+@pytest.mark.parametrize("count", [1, 30, 200])
+async def test_reading_back_under_traffic_leaves_nothing_out(
+    gateway: LiveGateway, connection: Connection, count: int
+) -> None:
+    source, other = Source(connection, "web1"), Source(connection, "db1")
+    sequences = []
+    for number in range(60):
+        await source.publish_lines(1)
+        sequences.append(10 * number + 1)
+        await other.publish_lines(9)
+
+    reader = StreamReader(connection, UnderTraffic(connection, source), "LOGS")
+    found = await reader.before("logs.*.web1", 601, count)
+    assert [message.sequence for message in found] == sequences[-count:]
 
 
 async def test_reading_back_keeps_few_bytes_of_large_messages(
