@@ -375,6 +375,11 @@ class LiveGateway:
         other._consumer, other._triage = consumer, self._triage
         return other
 
+    def close(self) -> None:
+        """Listen to nothing any more. Connection and triage go on: others share them."""
+        self._advisories.close()
+        self._shippers.close()
+
     async def _change(self, asking: Awaitable[ReceiverStatus]) -> ReceiverStatus:
         if self._read_only:
             asking.close()  # type: ignore[attr-defined]

@@ -286,6 +286,9 @@ class ReplayGateway:
         """Say that it is not recorded."""
         raise GatewayError("a recording shows the hosts of the stream that was shown, no others")
 
+    def close(self) -> None:
+        """It listens to nothing."""
+
     # Nothing can be changed.
 
     async def carry_out(self, action: Action) -> str:

@@ -108,29 +108,38 @@ class ConsoleApp(App[None]):
 
     async def change_gateway(self, gateway: Gateway, *, keeps_connection: bool = False) -> None:
         """Show another stream, or another connection, in place of the one that is there."""
-        before = self.current_mode
+        before, shown = self.current_mode, self._around.gateway
         root, self._root = self._root, self._root if keeps_connection else gateway
         self._around.triage.close()
         mode = self._arrange(gateway)
         await self.switch_mode(mode)
         await self.remove_mode(before)
+        shown.close()
         if not keeps_connection and self._contexts is not None:
             await self._contexts.leave(root)
         self._begin()
 
     def show_stream(self, stream: str, pattern: HostPattern, consumer: str = "") -> None:
         """Show the hosts of a stream on Home, with the marks of one consumer where one is named."""
-        shown = self._around.gateway.showing(stream, pattern, consumer)
-        self.call_later(self._show_stream, shown)
+        try:
+            shown = self._around.gateway.showing(stream, pattern, consumer)
+        except GatewayError as error:
+            self._say(str(error))
+        else:
+            self.call_later(self._show_stream, shown)
 
     async def _show_stream(self, gateway: Gateway) -> None:
         try:
             await gateway.look()
         except GatewayError as error:
-            if isinstance(self.screen, Page):
-                self.screen.say(str(error), is_refusal=True)
+            gateway.close()
+            self._say(str(error))
             return
         await self.change_gateway(gateway, keeps_connection=True)
+
+    def _say(self, refusal: str) -> None:
+        if isinstance(self.screen, Page):
+            self.screen.say(refusal, is_refusal=True)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Let Textual's own themes draw with our inks too."""
