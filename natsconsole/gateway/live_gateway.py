@@ -397,10 +397,12 @@ class LiveGateway:
             self._stream, subjects=self._pattern.filter_subject
         )
         pattern = self._given_pattern or pattern_of(info)
-        if pattern != self._pattern:
-            self._pattern = pattern
+        was_made_anew = self._info is not None and info.created != self._info.created
+        if was_made_anew or pattern != self._pattern:
             self._hosts, self._by_subject, self._strangers = {}, {}, set()
             self._in_order = None
+        if pattern != self._pattern:
+            self._pattern = pattern
             info = await self._jetstream.stream_info(self._stream, subjects=pattern.filter_subject)
         self._info = info
         return info
@@ -486,6 +488,7 @@ class LiveGateway:
             stream=self._stream,
             messages=info.state.messages,
             bytes=info.state.bytes,
+            created=info.created,
             inflow=Flow(
                 per_second=stored_rate * per_message,
                 history=tuple(rate * per_message for rate in self._stored.history),

@@ -270,6 +270,25 @@ async def test_a_moment_is_found(gateway: LiveGateway, connection: Connection) -
     assert await gateway.sequence_at("web1", between + 3600) is None
 
 
+async def test_a_stream_that_is_made_anew_begins_anew(
+    gateway: LiveGateway, connection: Connection
+) -> None:
+    await Source(connection, "web1").publish_lines(9)
+    before = await gateway.look()
+    await connection.request("$JS.API.STREAM.DELETE.LOGS")
+    await make_stream(connection)
+    await Source(connection, "web1").publish_lines(2)
+    await Source(connection, "db1").publish_lines(1)
+
+    home = await gateway.look()
+    assert "" != home.created != before.created
+    assert [(row.host, row.messages, row.lag_messages) for row in home.hosts] == [
+        ("db1", 1, 1),
+        ("web1", 2, 2),
+    ]
+    assert len(await gateway.recent_lines("web1", 10)) == 2
+
+
 async def test_looking_makes_nothing_on_the_server(
     gateway: LiveGateway, connection: Connection
 ) -> None:
