@@ -212,6 +212,16 @@ async def test_pause_resume_and_drain_which_is_asked_twice() -> None:
         assert it.gateway.asked == [("pause",), ("resume",), ("drain",)]
 
 
+async def test_a_receiver_is_drained_only_when_it_was_asked_for_twice() -> None:
+    async with console(two()) as it:
+        await open_receivers(it)
+        await it.press("D")
+        await it.shows("D again: receiver-1")
+        await it.press("tab", "D")
+        await it.shows("D again: receiver-2")
+        assert it.gateway.asked == []
+
+
 async def test_one_change_at_a_time_and_a_failure_is_one_line() -> None:
     async with console(only()) as it:
         await open_receivers(it)

@@ -64,7 +64,8 @@ class ReceiversScreen(Page):
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around)
         self._drafts: dict[str, dict[FieldId, str]] = {}
-        self._drain_asked = 0.0
+        self._drain_asked = ("", 0.0)
+        """Which receiver was asked to drain for the first time, and when."""
 
     def compose_body(self) -> ComposeResult:
         """Put the receivers over the form, and what is known beside or below it."""
@@ -253,14 +254,16 @@ class ReceiversScreen(Page):
         """Drain, when asked twice."""
         status = self.status
         now = self.around.clock()
-        if status is not None and not self.refusal() and now - self._drain_asked > AGAIN_SECONDS:
-            self._drain_asked = now
+        asked, at = self._drain_asked
+        is_again = status is not None and status.name == asked and now - at <= AGAIN_SECONDS
+        if status is not None and not self.refusal() and not is_again:
+            self._drain_asked = (status.name, now)
             self.say(
                 f"D again: {status.name} finishes what it has and ends; "
                 "its partitions go to the others of its group, or wait"
             )
             return
-        self._drain_asked = 0.0
+        self._drain_asked = ("", 0.0)
         self._do("drain")
 
     def _do(self, action: Action) -> None:
