@@ -27,24 +27,22 @@ _LAST_WORDS = 4096
 class ReceiverChildren:
     """The receivers that one console has started."""
 
-    def __init__(self, options: ConnectionOptions, stream: str) -> None:
+    def __init__(self, options: ConnectionOptions) -> None:
         self._options = options
-        self._stream = stream
         self._refusal = ""
         self._lifeline = Lifeline()
         self._ending: list[Process] = []
 
-    def belong_to(self, options: ConnectionOptions, stream: str, *, refusal: str = "") -> None:
-        """Start later ones with these options for this stream; those that run stay as they are.
+    def belong_to(self, options: ConnectionOptions, *, refusal: str = "") -> None:
+        """Start later ones with these options; those that run stay as they are.
 
         ``refusal`` says why none may be started, where that is so.
         """
         self._options = options
-        self._stream = stream
         self._refusal = refusal
 
-    async def start_receiver(self, directory: str, name: str, *, stays: bool) -> str:
-        """Start a receiver; return in one line what was started and when it ends.
+    async def start_receiver(self, stream: str, directory: str, name: str, *, stays: bool) -> str:
+        """Start a receiver of a stream; return in one line what was started and when it ends.
 
         Raises:
             GatewayError: it cannot or may not be started, or ended at once.
@@ -57,7 +55,8 @@ class ReceiverChildren:
         log = out / ".natsconsole" / f"{name}.log"
         try:
             await asyncio.to_thread(_make, log)
-            pid = await (self._stay if stays else self._lend)(out, name, log)
+            command = _command(stream, out, name)
+            pid = await (self._stay if stays else self._lend)(command, log)
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             raise GatewayError(f"no receiver can be started in {directory!r}: {reason}") from None
@@ -77,11 +76,11 @@ class ReceiverChildren:
             for task in late:
                 task.cancel()
 
-    async def _lend(self, out: Path, name: str, log: Path) -> int | None:
+    async def _lend(self, command: list[str], log: Path) -> int | None:
         """Start one that ends with the console; return its process id, or None where it ended."""
         with log.open("ab") as file:
             process = await asyncio.create_subprocess_exec(
-                *self._command(out, name),
+                *command,
                 stdin=DEVNULL,
                 stdout=file,
                 stderr=file,
@@ -95,20 +94,20 @@ class ReceiverChildren:
         self._ending.append(process)
         return process.pid
 
-    async def _stay(self, out: Path, name: str, log: Path) -> int | None:
+    async def _stay(self, command: list[str], log: Path) -> int | None:
         """Start one that stays; return its process id, or None where it ended.
 
         It is no child of the event loop, which kills those that still run when it is closed.
         """
-        return await asyncio.to_thread(
-            _start_staying, self._command(out, name), environment_of(self._options, os.environ), log
-        )
+        environment = environment_of(self._options, os.environ)
+        return await asyncio.to_thread(_start_staying, command, environment, log)
 
-    def _command(self, out: Path, name: str) -> list[str]:
-        return [
-            sys.executable, "-P", "-m", "natsconsole", "receive",
-            "--stream", self._stream, "--dir", str(out), "--name", name,
-        ]  # fmt: skip
+
+def _command(stream: str, out: Path, name: str) -> list[str]:
+    return [
+        sys.executable, "-P", "-m", "natsconsole", "receive",
+        "--stream", stream, "--dir", str(out), "--name", name,
+    ]  # fmt: skip
 
 
 def _start_staying(command: list[str], environment: dict[str, str], log: Path) -> int | None:

@@ -329,7 +329,9 @@ class ReceiversScreen(Page):
         async def start() -> str:
             if starter is None:
                 raise GatewayError("this console cannot start receivers")
-            return await starter.start_receiver(directory, name, stays=answer == "stays")
+            return await starter.start_receiver(
+                self.gateway.stream, directory, name, stays=answer == "stays"
+            )
 
         self.ask("started", start)
         self.stand(f"{name} is starting …", "accent")
