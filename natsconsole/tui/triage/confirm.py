@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from rich.text import Text
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
 from textual.widgets import Input
 
 from natsconsole.domain.actions import Action
+from natsconsole.domain.contexts import Context
 from natsconsole.domain.terminal_text import visible
 from natsconsole.tui.drawing import Ink
 from natsconsole.tui.keymap import bindings
@@ -21,6 +24,8 @@ from natsconsole.tui.page.screen import PAGE_CSS
 from natsconsole.tui.page.wrapping import wrapped
 from natsconsole.tui.typed_line import TypedLine
 from natsconsole.tui.virtual_rows import VirtualRows
+
+Deed = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,19 @@ class ConfirmScreen(ModalScreen[bool]):
         elif command:
             self.app.copy_to_clipboard(command)
         self.query_one("#confirm").border_subtitle = f"{words}   Esc leaves"
+
+
+def when_confirmed(screen: Screen[Any], context: Context, action: Action, do: Deed) -> None:
+    """Do it; where a mistake is an incident, only once the target's name has been typed."""
+    if not context.is_production:
+        do()
+        return
+
+    def answer(is_wanted: bool | None) -> None:
+        if is_wanted:
+            do()
+
+    screen.app.push_screen(ConfirmScreen(action, context.name, is_production=True), answer)
 
 
 def _safe(text: str) -> Text:
