@@ -70,28 +70,6 @@ async def test_a_heartbeat_is_joined_to_its_host(connection: Connection) -> None
     assert len(pings) == 1
 
 
-async def test_a_gateway_that_is_closed_hears_nothing_more(connection: Connection) -> None:
-    await make_stream(connection)
-    first = LiveGateway(connection, "LOGS")
-    gateway = first.showing("LOGS", None)
-    for one in (first, gateway):
-        await one.look()
-        await one.listen()
-    gateway.close()
-    await gateway.listen()
-
-    await connection.publish(f"{HEARTBEAT_SUBJECT}.box1", beat(HostPulse(host="web1")))
-    payload = b'{"type":"io.nats.jetstream.advisory.v1.nak","id":"1","stream_seq":1}'
-    await connection.publish("$JS.EVENT.ADVISORY.CONSUMER.MSG_NAKED.LOGS.c", payload)
-
-    async def is_heard() -> bool:
-        return (await first.look()).shippers.alive == 1 and bool(first.events().events)
-
-    await until(is_heard)
-    assert (await gateway.look()).shippers.alive == 0
-    assert gateway.events().events == ()
-
-
 async def test_a_shipper_that_is_not_heard_any_more_is_gone(connection: Connection) -> None:
     shippers = Shippers(connection, JetStream(connection))
     await shippers.listen(time.time())
