@@ -18,7 +18,6 @@ from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.gateway.recorder import Recorder, RecordingError
-from natsconsole.gateway.stream_choice import DEFAULT_STREAM
 from natsconsole.tui.settings import DEFAULTS, Settings
 from shipper.connection_options import ConnectionOptions
 
@@ -96,11 +95,11 @@ async def _run(
     demo: DemoControls | None,
     recorder: Recorder | None,
 ) -> None:
-    children = ReceiverChildren(options, asked.stream or DEFAULT_STREAM)
+    children = ReceiverChildren(options)
 
     def starts_here(options: ConnectionOptions, gateway: LiveGateway) -> None:
         refusal = why_read_only(gateway.context) if gateway.read_only else ""
-        children.belong_to(options, gateway.stream, refusal=refusal)
+        children.belong_to(options, refusal=refusal)
 
     contexts = ConsoleContexts(
         settings.contexts,

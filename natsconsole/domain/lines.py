@@ -42,6 +42,8 @@ class HostMarks:
     delivered: int = 0
     ack_floor: int = 0
     unacked: Mapping[int, UnackedMessage] = field(default_factory=dict)
+    unacked_until: int | None = None
+    """The sequence up to which ``unacked`` is whole, where so many are in flight that it ends."""
     knows_unacked: bool = True
     """Whether a receiver of ours told; else only the consumer's two marks are known."""
     read_at: float = 0.0
@@ -55,7 +57,8 @@ class HostMarks:
         if sequence <= self.ack_floor:
             return Fate.ACKED
         if sequence <= self.delivered:
-            return Fate.ACKED if self.knows_unacked else Fate.DELIVERED
+            is_read = self.unacked_until is None or sequence <= self.unacked_until
+            return Fate.ACKED if self.knows_unacked and is_read else Fate.DELIVERED
         return Fate.STORED
 
     def countdown(self, sequence: int, now: float) -> float | None:

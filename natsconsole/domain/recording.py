@@ -27,6 +27,8 @@ BLOCK = 120
 """Frames from one that holds all to the next: so many are read at most to jump anywhere."""
 EVENTS = 300
 """Advisories that each moment has at most."""
+LATEST = 253_402_300_800.0
+"""Seconds since the epoch at which the years have five digits: no frame is of then."""
 LARGEST = 64 << 20
 """Bytes that one frame may unpack to: a file from elsewhere may be a trap."""
 SHIFTS = 8
@@ -62,6 +64,10 @@ class FrameAt:
     start: int
     """Offset of its packed bytes."""
     length: int
+
+
+_NOT_AS_PACKED = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""What a tree raises that is of another shape than was packed."""
 
 
 class Packer:
@@ -109,9 +115,9 @@ class Unpacker:
                 raise NoRecordingError(f"a frame at byte {frame.start:,} is too large to be true")
             content = msgspec.msgpack.decode(raw, strict=False)
             self._tree = content if frame.kind == KEY else applied(self._tree, content)
-        except (zlib.error, msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
-            if isinstance(error, NoRecordingError):
-                raise
+        except NoRecordingError:
+            raise
+        except (zlib.error, msgspec.MsgspecError, *_NOT_AS_PACKED) as error:
             raise NoRecordingError(f"the frame at byte {frame.start:,} is damaged") from error
         return self._tree
 
@@ -127,7 +133,7 @@ def frames_of(data: bytes | memoryview) -> Iterator[FrameAt]:
     at = len(MAGIC)
     while at + _HEAD.size <= len(data):
         kind, time, length = _HEAD.unpack_from(data, at)
-        if kind not in (KEY, DELTA):
+        if kind not in (KEY, DELTA) or not 0 <= time < LATEST:
             raise NoRecordingError(f"what stands at byte {at:,} is no frame: the file is damaged")
         start = at + _HEAD.size
         if start + length > len(data):
@@ -144,7 +150,7 @@ def seen_of(tree: Tree) -> Seen:
     """
     try:
         return msgspec.convert(tree, Seen, strict=False)
-    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+    except (msgspec.MsgspecError, *_NOT_AS_PACKED) as error:
         raise NoRecordingError(f"it was made by another release: {error}") from error
 
 

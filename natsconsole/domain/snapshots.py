@@ -84,6 +84,8 @@ class HomeSnapshot:
     taken: float = 0.0
     """By the console's clock, in seconds since the epoch."""
     stream: str = ""
+    created: str = ""
+    """When the stream was made: tells one that was made anew, whose sequences begin again."""
     messages: int = 0
     bytes: int = 0
     inflow: Flow = Flow()

@@ -12,15 +12,17 @@ import re
 TAB_STOP = 4
 """Narrower than a terminal's 8, because panes are narrow."""
 
-_UNSAFE = re.compile(
-    "["
+_HIDDEN = (
     "\x00-\x08\x0a-\x1f\x7f-\x9f"  # C0 but tab, DEL, C1
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # soft hyphen, joiners, fillers
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"  # zero width, line ends, bidi controls
-    "\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"  # surrogates, variations, byte order
+    "\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"  # surrogates, byte order
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # musical controls, tags
-    "]"
 )
+_VARIATIONS = "\ufe00-\ufe0f"
+_UNSAFE = re.compile(f"[{_HIDDEN}{_VARIATIONS}]")
+PRINTABLE = rf"[^\t{_HIDDEN}]*"
+"""A pattern for what may stand as it is in a line to type into."""
 
 
 def visible(text: str, limit: int | None = None) -> str:
@@ -31,6 +33,11 @@ def visible(text: str, limit: int | None = None) -> str:
         return text
     text = _UNSAFE.sub(_picture, text)
     return text.expandtabs(TAB_STOP) if "\t" in text else text
+
+
+def is_printable(text: str) -> bool:
+    """Whether a line to type into may hold the text as it is."""
+    return re.fullmatch(PRINTABLE, text) is not None
 
 
 def _picture(match: re.Match[str]) -> str:

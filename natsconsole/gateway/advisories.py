@@ -45,6 +45,11 @@ class Advisories:
             if subject in self._connection.denied:
                 self._not_permitted = f"this login may not hear {subject}: events are missing"
 
+    def close(self) -> None:
+        """Listen no more."""
+        for subscription in self._subscriptions:
+            subscription.cancel()
+
     async def read_past(self) -> None:
         """Read what the stream that keeps advisories has, where there is one; only once."""
         if self._history:

@@ -26,7 +26,7 @@ def as_gateway_errors(stream: str = "") -> Iterator[None]:
         raise NotPermittedError(str(error)) from error
     except ConnectionProblem as error:
         raise GatewayError(str(error)) from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise GatewayError(f"an answer that cannot be read: {error}") from error
     except ApiError as error:
         if error.err_code == STREAM_NOT_FOUND and stream:

@@ -181,6 +181,9 @@ class Gateway(Protocol):
         ``consumer``: the one whose ack floor and deliveries are shown; any that fits unless named.
         """
 
+    def close(self) -> None:
+        """Listen to nothing any more: it is shown no longer. Others share the connection."""
+
 
 class Contexts(Protocol):
     """The `nats` CLI's contexts, to choose among while the console runs."""

@@ -209,7 +209,7 @@ class LiveGateway:
         """Return how far the lines of these hosts have come."""
         names = tuple(hosts)
         with as_gateway_errors(self._stream):
-            known, unacked = await asyncio.gather(
+            known, (unacked, until) = await asyncio.gather(
                 self._receivers.hosts(names), self._receivers.unacked(names)
             )
             consumers = await self._consumers_of(names)
@@ -219,6 +219,7 @@ class LiveGateway:
                 delivered=known[name].delivered if name in known else _delivered(consumers[name]),
                 ack_floor=consumers[name].ack_floor.stream_seq if consumers[name] else 0,  # type: ignore[union-attr]
                 unacked={found.sequence: found for found in unacked if found.host == name},
+                unacked_until=until,
                 knows_unacked=name in known,
                 read_at=now,
             )
@@ -377,6 +378,11 @@ class LiveGateway:
         other._consumer, other._triage = consumer, self._triage
         return other
 
+    def close(self) -> None:
+        """Listen to nothing any more. Connection and triage go on: others share them."""
+        self._advisories.close()
+        self._shippers.close()
+
     async def _change(self, asking: Awaitable[ReceiverStatus]) -> ReceiverStatus:
         if self._read_only:
             asking.close()  # type: ignore[attr-defined]
@@ -394,10 +400,12 @@ class LiveGateway:
             self._stream, subjects=self._pattern.filter_subject
         )
         pattern = self._given_pattern or pattern_of(info)
-        if pattern != self._pattern:
-            self._pattern = pattern
+        was_made_anew = self._info is not None and info.created != self._info.created
+        if was_made_anew or pattern != self._pattern:
             self._hosts, self._by_subject, self._strangers = {}, {}, set()
             self._in_order = None
+        if pattern != self._pattern:
+            self._pattern = pattern
             info = await self._jetstream.stream_info(self._stream, subjects=pattern.filter_subject)
         self._info = info
         return info
@@ -497,6 +505,7 @@ class LiveGateway:
             stream=self._stream,
             messages=info.state.messages,
             bytes=info.state.bytes,
+            created=info.created,
             inflow=Flow(
                 per_second=stored_rate * per_message,
                 history=tuple(rate * per_message for rate in self._stored.history),

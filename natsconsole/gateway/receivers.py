@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from collections import Counter
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +20,7 @@ from natsconsole.domain.receivers import (
     UnackedMessage,
     UnackedReply,
     UnackedRequest,
+    control_subject,
 )
 from natsconsole.gateway.interface import GatewayError, NotPermittedError
 from shipper.connection import (
@@ -35,6 +38,10 @@ _REFUSED_INTERVAL = 30.0
 _STATUS_TIMEOUT = 1.0
 _CHANGE_TIMEOUT = 8.0
 _PAGE = 1000
+_MOST_UNACKED = 5_000
+"""Messages in flight that are read of one receiver for the panes."""
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
 
@@ -44,7 +51,10 @@ class _Service(msgspec.Struct):
 
 
 class Receivers:
-    """The receivers of one stream, as their micro services answer."""
+    """The receivers of one stream, as their micro services answer.
+
+    Each is known by its name, or by ``group/name`` where receivers of two groups have one name.
+    """
 
     def __init__(self, connection: Connection, stream: str) -> None:
         self._connection = connection
@@ -91,18 +101,31 @@ class Receivers:
                 total = 0 if names is not None else reply.total
         return found
 
-    async def unacked(self, hosts: tuple[str, ...]) -> list[UnackedMessage]:
-        """Return the messages in flight of these hosts."""
+    async def unacked(self, hosts: tuple[str, ...]) -> tuple[list[UnackedMessage], int | None]:
+        """Return the messages in flight of these hosts.
+
+        The second value is the stream sequence up to which they are all there, None where no
+        receiver has more than are read.
+        """
         found: list[UnackedMessage] = []
+        ends: list[int] = []
         for receiver in list(self._subjects):
-            request = UnackedRequest(hosts=hosts, limit=_PAGE)
-            try:
-                reply = await self._ask(receiver, "unacked", request, UnackedReply)
-            except NotPermittedError as refusal:
-                self.not_permitted = str(refusal)
-                continue
-            found += reply.messages
-        return found
+            total, offset = 1, 0
+            while offset < min(total, _MOST_UNACKED):
+                request = UnackedRequest(hosts=hosts, offset=offset, limit=_PAGE)
+                try:
+                    reply = await self._ask(receiver, "unacked", request, UnackedReply)
+                except NotPermittedError as refusal:
+                    self.not_permitted = str(refusal)
+                    break
+                if not reply.messages:
+                    break
+                found += reply.messages
+                total, offset = reply.total, offset + len(reply.messages)
+            else:
+                if offset < total:
+                    ends.append(found[-1].sequence)
+        return found, min(ends, default=None)
 
     async def in_flight(self, hosts: tuple[str, ...] | None, limit: int) -> InFlight:
         """Return the messages in flight over all receivers, at most so many of each."""
@@ -147,11 +170,13 @@ class Receivers:
         self, receiver: str, verb: str, request: msgspec.Struct | None = None
     ) -> ReceiverStatus:
         """Ask for a change and return the state it led to."""
-        return await self._ask(receiver, verb, request, ReceiverStatus, timeout=_CHANGE_TIMEOUT)
+        status = await self._ask(receiver, verb, request, ReceiverStatus, timeout=_CHANGE_TIMEOUT)
+        return msgspec.structs.replace(status, name=receiver)
 
     async def _status(self, name: str) -> ReceiverStatus | None:
         try:
-            return await self._ask(name, "status", None, ReceiverStatus)
+            status = await self._ask(name, "status", None, ReceiverStatus)
+            return msgspec.structs.replace(status, name=name)
         except NotPermittedError as refusal:
             self.not_permitted = str(refusal)
             return None
@@ -185,20 +210,24 @@ class Receivers:
             raise GatewayError(refusal)
         try:
             return msgspec.json.decode(reply.data, type=answer)
-        except msgspec.MsgspecError as error:
+        except _UNREADABLE as error:
             raise GatewayError(f"receiver {receiver} gave an answer of another kind") from error
 
     async def _discover(self) -> None:
-        found: dict[str, str] = {}
+        found: set[tuple[str, str]] = set()
 
         def take(_subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
             try:
                 metadata = msgspec.json.decode(payload, type=_Service).metadata
-            except msgspec.MsgspecError:
+            except _UNREADABLE:
                 return
-            name, subject = metadata.get("name", ""), metadata.get("subject", "")
-            if name and subject and metadata.get("stream") == self._stream:
-                found[name] = subject
+            name, group = metadata.get("name", ""), metadata.get("group", "")
+            if not _TOKEN.fullmatch(name) or not _TOKEN.fullmatch(group):
+                return
+            # Anybody may answer: what is asked of a receiver goes nowhere but to receivers.
+            subject = control_subject(group, name)
+            if metadata.get("subject") == subject and metadata.get("stream") == self._stream:
+                found.add((group, name))
 
         inbox = self._connection.new_inbox()
         subscription = await self._connection.subscribe(inbox, take)
@@ -211,5 +240,9 @@ class Receivers:
         denial = self._connection.refusal_of(subject)
         self._is_refused = denial is not None
         self.not_permitted = str(denial or "")
-        self._subjects = found
+        names = Counter(name for _, name in found)
+        self._subjects = {
+            name if names[name] == 1 else f"{group}/{name}": control_subject(group, name)
+            for group, name in found
+        }
         self._discovered = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -157,15 +158,20 @@ class Player:
 
 
 class ReplayGateway:
-    """Implements ``Gateway`` on a recording."""
+    """Implements ``Gateway`` on a recording.
+
+    At a damaged moment each look raises ``GatewayError``; what is known without asking stays as
+    it was at the last moment that could be read.
+    """
 
     def __init__(self, player: Player) -> None:
         self.player = player
+        self._last = Seen()
 
     @property
     def link(self) -> Link:
         """The connection as it was."""
-        return self._seen.link
+        return self._known.link
 
     @property
     def read_only(self) -> bool:
@@ -175,17 +181,17 @@ class ReplayGateway:
     @property
     def context(self) -> Context:
         """The context of which it is a recording."""
-        return Context(name=self._seen.context)
+        return Context(name=self._known.context)
 
     @property
     def stream(self) -> str:
         """The stream whose hosts were shown."""
-        return self._seen.home.stream
+        return self._known.home.stream
 
     @property
     def has_stream(self) -> bool:
         """Whether a stream's hosts were shown then."""
-        return bool(self._seen.home.taken)
+        return bool(self._known.home.taken)
 
     @property
     def triage(self) -> ReplayGateway._Triage:
@@ -195,9 +201,16 @@ class ReplayGateway:
     @property
     def _seen(self) -> Seen:
         try:
-            return self.player.seen
+            self._last = self.player.seen
         except NoRecordingError as error:
-            raise GatewayError(str(error)) from None
+            raise GatewayError(f"this moment of the recording: {error}") from None
+        return self._last
+
+    @property
+    def _known(self) -> Seen:
+        with contextlib.suppress(GatewayError):
+            return self._seen
+        return self._last
 
     class _Triage:
         """Looks as they were."""
@@ -230,7 +243,7 @@ class ReplayGateway:
 
     def events(self) -> EventsSeen:
         """Return the advisories that had come."""
-        return events_of(self._seen)
+        return events_of(self._known)
 
     # Lines and messages are not recorded.
 
@@ -285,6 +298,9 @@ class ReplayGateway:
     def showing(self, stream: str, pattern: HostPattern | None, consumer: str = "") -> NoReturn:
         """Say that it is not recorded."""
         raise GatewayError("a recording shows the hosts of the stream that was shown, no others")
+
+    def close(self) -> None:
+        """It listens to nothing."""
 
     # Nothing can be changed.
 

@@ -80,6 +80,7 @@ class Shippers:
         self._lost: Counter[str] = Counter()
         """By machine, what shippers lost that are forgotten."""
         self._is_listening = False
+        self._listening = contextlib.ExitStack()
         self._pinged = 0.0
         self._may_read_orders = True
         self._order = Order()
@@ -94,12 +95,17 @@ class Shippers:
         """Begin to listen, and ask all to say something soon; a few are asked again and again."""
         if not self._is_listening:
             self._is_listening = True
-            await self._connection.subscribe(f"{HEARTBEAT_SUBJECT}.>", self._take)
+            heard = await self._connection.subscribe(f"{HEARTBEAT_SUBJECT}.>", self._take)
+            self._listening.callback(heard.cancel)
         elif len(self._shippers) > FEW or now < self._pinged + PING_SECONDS:
             return
         self._pinged = now
         with contextlib.suppress(ConnectionProblem):
             await self._connection.publish(PING_SUBJECT)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._listening.close()
 
     def changes(self, now: float) -> dict[str, ShipperPulse]:
         """Return the pulses, by host, that are new since this was asked last."""

@@ -102,8 +102,11 @@ class StreamReader:
             return await self._leaders_before(subject, sequence, count, max(1, first))
         found: deque[StoredMessage] = deque()
         kept = 0
-        while number > 0 and low < sequence:
-            page = await self.messages_from(subject, low, batch=min(number, MAX_BATCH))
+        low = low if number else sequence
+        while low < sequence:
+            # One more than were counted: what lies at the sequence or behind ends the reading.
+            batch = min(number + 1 if number > 0 else count, MAX_BATCH)
+            page = await self.messages_from(subject, low, batch=batch)
             for message in page:
                 if message.sequence < sequence:
                     found.append(message)
@@ -171,27 +174,30 @@ class StreamReader:
     ) -> tuple[int, int]:
         """Return where at least ``count`` and not far more messages begin, and how many they are.
 
-        They are fewer only where the stream has no more.
+        They are fewer only where the stream has no more. Messages that are stored meanwhile make
+        them seem fewer than they are, never more, and never none.
         """
-        behind = await self._count_from(subject, sequence)
         high, stride, number = sequence, 4 * count, 0
         low = sequence
         while low > first and number < count:
             high, low = low, max(first, low - stride)
-            number = await self._count_from(subject, low) - behind
+            number = await self._count_between(subject, low, sequence)
             stride *= 4
         while number > 2 * count and high - low > 1:
             middle = (low + high) // 2
-            fewer = await self._count_from(subject, middle) - behind
+            fewer = await self._count_between(subject, middle, sequence)
             if fewer >= count:
                 low, number = middle, fewer
             else:
                 high = middle
         return low, number
 
-    async def _count_from(self, subject: str, sequence: int) -> int:
-        found = await self._jetstream.message_after(self._stream, subject, sequence)
-        return found.pending + 1 if found else 0
+    async def _count_between(self, subject: str, low: int, sequence: int) -> int:
+        found = await self._jetstream.message_after(self._stream, subject, low)
+        if found is None or found.sequence >= sequence:
+            return 0
+        behind = await self._jetstream.message_after(self._stream, subject, sequence)
+        return max(1, found.pending - (behind.pending if behind else -1))
 
 
 class _Answers:

@@ -106,31 +106,63 @@ class ConsoleApp(App[None]):
         if not self._around.gateway.has_stream:
             self.action_go("streams")
 
-    async def change_gateway(self, gateway: Gateway, *, keeps_connection: bool = False) -> None:
-        """Show another stream, or another connection, in place of the one that is there."""
-        before = self.current_mode
+    def open_gateway(self, gateway: Gateway) -> None:
+        """Show another connection in place of the one that is there."""
+        self.run_worker(self._leave_scene_for(gateway, keeps_connection=False), group="gateway")
+
+    async def _leave_scene_for(self, gateway: Gateway, *, keeps_connection: bool) -> None:
+        if await self._ends_scene():
+            self.call_later(self._change_gateway, gateway, keeps_connection=keeps_connection)
+            return
+        gateway.close()
+        if not keeps_connection and self._contexts is not None:
+            await self._contexts.leave(gateway)
+
+    async def _change_gateway(self, gateway: Gateway, *, keeps_connection: bool) -> None:
+        before, shown = self.current_mode, self._around.gateway
         root, self._root = self._root, self._root if keeps_connection else gateway
         self._around.triage.close()
         mode = self._arrange(gateway)
         await self.switch_mode(mode)
         await self.remove_mode(before)
+        shown.close()
         if not keeps_connection and self._contexts is not None:
             await self._contexts.leave(root)
         self._begin()
 
     def show_stream(self, stream: str, pattern: HostPattern, consumer: str = "") -> None:
         """Show the hosts of a stream on Home, with the marks of one consumer where one is named."""
-        shown = self._around.gateway.showing(stream, pattern, consumer)
-        self.call_later(self._show_stream, shown)
+        try:
+            shown = self._around.gateway.showing(stream, pattern, consumer)
+        except GatewayError as error:
+            self._say(str(error))
+        else:
+            self.run_worker(self._show_stream(shown), group="gateway")
 
     async def _show_stream(self, gateway: Gateway) -> None:
         try:
             await gateway.look()
         except GatewayError as error:
-            if isinstance(self.screen, Page):
-                self.screen.say(str(error), is_refusal=True)
+            gateway.close()
+            self._say(str(error))
             return
-        await self.change_gateway(gateway, keeps_connection=True)
+        await self._leave_scene_for(gateway, keeps_connection=True)
+
+    async def _ends_scene(self) -> bool:
+        """Go the way back of a scene while it is known; return whether nothing is left of it."""
+        if not self.lab.state.may_go_back or self._around.gateway.link.state != "live":
+            return True
+        self._say("first everything is set as it was before the scene of the lab …")
+        self.workers.cancel_group(self, "lab")
+        await self.lab.go_back()
+        if self.lab.state.may_go_back:
+            self._say(f"ack lab: {self.lab.state.problem or 'the scene goes on'}")
+            return False
+        return True
+
+    def _say(self, refusal: str) -> None:
+        if isinstance(self.screen, Page):
+            self.screen.say(refusal, is_refusal=True)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Let Textual's own themes draw with our inks too."""

@@ -1,13 +1,16 @@
+import math
 import zlib
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from natsconsole.domain.advisories import Advisory
 from natsconsole.domain.recording import (
+    DELTA,
     MAGIC,
     FrameAt,
     NoRecordingError,
@@ -112,6 +115,29 @@ def test_a_damaged_frame_is_named_by_its_place() -> None:
     data[60] ^= 0xFF
     with pytest.raises(NoRecordingError, match=r"byte 37 is damaged|another release"):
         read(bytes(data))
+
+
+DEEP = b"\x91" * 100_000 + b"\x00"
+
+
+@pytest.mark.parametrize(
+    "raw", [msgspec.msgpack.encode(7), msgspec.msgpack.encode({"home": 7}), DEEP]
+)
+def test_a_change_of_another_shape_is_damage(raw: bytes) -> None:
+    data = recorded(FIRST)
+    unpacker = Unpacker()
+    (frame,) = frames_of(data)
+    unpacker.unpack(frame, data[frame.start :])
+    packed = zlib.compressobj(wbits=-15)
+    block = packed.compress(raw) + packed.flush(zlib.Z_SYNC_FLUSH)
+    with pytest.raises(NoRecordingError, match="byte 9 is damaged"):
+        unpacker.unpack(FrameAt(DELTA, 0.0, 9, len(block)), block)
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf, -1.0, 1e300])
+def test_a_time_that_is_none_is_damage(time: float) -> None:
+    with pytest.raises(NoRecordingError, match="no frame"):
+        list(frames_of(MAGIC + Packer().pack(FIRST, time)))
 
 
 def test_a_frame_that_unpacks_without_end_is_refused() -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from natsconsole.domain.lines import Fate
 from natsconsole.gateway.interface import GatewayError, LinkLostError, NotPermittedError
+from natsconsole.gateway.jetstream import JetStream, StoredMessage
 from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.gateway.stored_lines import epoch_seconds
+from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.receiver.control import Control
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection
@@ -88,6 +90,28 @@ async def test_withheld_messages_have_countdowns(
     assert 0 <= countdown <= 1.0
     assert marks.fate_of(1) in (Fate.DELIVERED, Fate.REDELIVERED)
     assert (await gateway.look()).totals.outstanding_acks == 3
+
+
+@pytest.mark.parametrize("most", [5, 4], ids=["all are read", "not all are read"])
+async def test_no_line_in_flight_is_said_to_be_acked(
+    gateway: LiveGateway,
+    receiver: Receiver,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+) -> None:
+    monkeypatch.setattr("natsconsole.gateway.receivers._PAGE", 2)
+    monkeypatch.setattr("natsconsole.gateway.receivers._MOST_UNACKED", most, raising=False)
+    await gateway.look()
+    await gateway.set_answer("receiver-1", "withhold")
+    await Source(connection, "web1").publish_lines(5)
+
+    async def none_seems_acked() -> bool:
+        marks = (await gateway.marks(["web1"]))["web1"]
+        fates = {marks.fate_of(sequence) for sequence in range(1, 6)}
+        return len(marks.unacked) == most and fates <= {Fate.DELIVERED, Fate.REDELIVERED}
+
+    await until(none_seems_acked)
 
 
 async def test_every_change_is_answered_with_the_new_state(
@@ -194,6 +218,34 @@ async def test_reading_back_leaps_over_other_hosts(
     assert await gateway.lines_before("web1", 1, 10) == ()
 
 
+class UnderTraffic(JetStream):
+    """Lines come between any two requests."""
+
+    def __init__(self, connection: Connection, source: Source) -> None:
+        super().__init__(connection)
+        self._source = source
+
+    async def message_after(self, stream: str, subject: str, sequence: int) -> StoredMessage | None:
+        await self._source.publish_lines(20)
+        return await super().message_after(stream, subject, sequence)
+
+
+@pytest.mark.parametrize("count", [1, 30, 200])
+async def test_reading_back_under_traffic_leaves_nothing_out(
+    gateway: LiveGateway, connection: Connection, count: int
+) -> None:
+    source, other = Source(connection, "web1"), Source(connection, "db1")
+    sequences = []
+    for number in range(60):
+        await source.publish_lines(1)
+        sequences.append(10 * number + 1)
+        await other.publish_lines(9)
+
+    reader = StreamReader(connection, UnderTraffic(connection, source), "LOGS")
+    found = await reader.before("logs.*.web1", 601, count)
+    assert [message.sequence for message in found] == sequences[-count:]
+
+
 async def test_reading_back_keeps_few_bytes_of_large_messages(
     gateway: LiveGateway, connection: Connection
 ) -> None:
@@ -217,6 +269,25 @@ async def test_a_moment_is_found(gateway: LiveGateway, connection: Connection) -
     assert await gateway.sequence_at("web1", between) == 12
     assert await gateway.sequence_at("web1", 0) == 1
     assert await gateway.sequence_at("web1", between + 3600) is None
+
+
+async def test_a_stream_that_is_made_anew_begins_anew(
+    gateway: LiveGateway, connection: Connection
+) -> None:
+    await Source(connection, "web1").publish_lines(9)
+    before = await gateway.look()
+    await connection.request("$JS.API.STREAM.DELETE.LOGS")
+    await make_stream(connection)
+    await Source(connection, "web1").publish_lines(2)
+    await Source(connection, "db1").publish_lines(1)
+
+    home = await gateway.look()
+    assert "" != home.created != before.created
+    assert [(row.host, row.messages, row.lag_messages) for row in home.hosts] == [
+        ("db1", 1, 1),
+        ("web1", 2, 2),
+    ]
+    assert len(await gateway.recent_lines("web1", 10)) == 2
 
 
 async def test_looking_makes_nothing_on_the_server(

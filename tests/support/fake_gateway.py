@@ -91,6 +91,9 @@ class FakeGateway:
         self.shown: list[tuple[str, HostPattern | None, str]] = []
         """The streams that were asked to be shown."""
         self.has_stream = True
+        self.others: list[FakeGateway] = []
+        """Those that show these streams."""
+        self.is_closed = False
         self.page_gate: asyncio.Event | None = None
         """Where there is one, older lines wait for it."""
 
@@ -262,7 +265,12 @@ class FakeGateway:
         self.shown.append((stream, pattern, consumer))
         other = FakeGateway(replace(self.home, stream=stream), link=self.link)
         other.looks_at_all = self.looks_at_all
+        other.failure = self.failure
+        self.others.append(other)
         return other
+
+    def close(self) -> None:
+        self.is_closed = True
 
     async def _pass(self) -> None:
         if self.gate is not None:

@@ -2,6 +2,10 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from natsconsole.domain.host_pattern import HostPattern
+from natsconsole.domain.lab_scenes import SCENES
 from natsconsole.domain.receivers import AnswerRule, HostStatus
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.tui.lab.screen import LabScreen
@@ -143,6 +147,45 @@ async def test_leaving_the_console_restores_receivers_that_go_on() -> None:
         async with asyncio.timeout(10):
             await it.app.restore()
         assert gateway.home.receivers[0].rule == AnswerRule()
+
+
+async def test_another_stream_is_shown_when_the_scene_is_gone_back_from() -> None:
+    async with console(lab(), demo=FakeDemo()) as it:
+        await it.press("L", "5")
+        await until(it.pilot, lambda: ("answer", "withhold") in it.gateway.asked, seconds=20)
+        runner = it.app.lab
+        it.app.show_stream("ORDERS", HostPattern.parse("orders.{host}"))
+        await until(it.pilot, lambda: it.gateway.is_closed, seconds=20)
+        assert it.app.lab is not runner
+        assert runner.state.phase == "back"
+        (status,) = it.gateway.home.receivers
+        assert status.rule == AnswerRule()
+        assert status.max_ack_pending == 400
+
+
+async def test_a_way_back_that_fails_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("natsconsole.tui.lab.runner.BACK_WITHIN", 0.5)
+    async with console(lab(), demo=FakeDemo()) as it:
+        await it.press("L", "5")
+        await until(it.pilot, lambda: ("answer", "withhold") in it.gateway.asked, seconds=20)
+        runner = it.app.lab
+        before = runner.state.before
+        it.gateway.refusal = GatewayError("not now")
+        await it.press("b")
+        await until(it.pilot, lambda: runner.state.phase == "stranded", seconds=20)
+
+        await runner.play(SCENES[2])
+        assert runner.state.phase == "stranded"
+        it.app.show_stream("ORDERS", HostPattern.parse("orders.{host}"))
+        await it.shows("ack lab: not everything is as it was: not now")
+        assert it.app.lab is runner
+        assert runner.state.before is before
+        assert [one.is_closed for one in it.gateway.others] == [True]
+
+        it.gateway.refusal = None
+        await it.press("b")
+        await it.shows("everything is as it was")
+        assert it.gateway.home.receivers[0].max_ack_pending == 400
 
 
 async def test_every_size_shows_what_matters() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,18 @@ async def test_zoom_gives_the_panes_all_the_room() -> None:
 
 
 # Follow, pause, scroll
+
+
+async def test_a_stream_that_is_made_anew_is_read_from_its_beginning() -> None:
+    gateway = long_log(number=50)
+    gateway.home = replace(gateway.home, created="2026-01-01T00:00:00Z")
+    async with console(gateway) as it:
+        assert texts(view_of(it))[-1] == "line 49"
+        await it.press("tab", "up")
+        gateway.lines_of["web-02"] = [LogLine(sequence=1, index=0, time=NOW, text="the first")]
+        gateway.home = replace(gateway.home, created="2026-01-02T00:00:00Z")
+        await until(it.pilot, lambda: texts(view_of(it)) == ["the first"])
+        assert view_of(it).follows
 
 
 async def test_pause_counts_what_waits_and_follow_shows_it() -> None:

@@ -212,6 +212,16 @@ async def test_pause_resume_and_drain_which_is_asked_twice() -> None:
         assert it.gateway.asked == [("pause",), ("resume",), ("drain",)]
 
 
+async def test_a_receiver_is_drained_only_when_it_was_asked_for_twice() -> None:
+    async with console(two()) as it:
+        await open_receivers(it)
+        await it.press("D")
+        await it.shows("D again: receiver-1")
+        await it.press("tab", "D")
+        await it.shows("D again: receiver-2")
+        assert it.gateway.asked == []
+
+
 async def test_one_change_at_a_time_and_a_failure_is_one_line() -> None:
     async with console(only()) as it:
         await open_receivers(it)
@@ -265,10 +275,10 @@ async def test_a_held_receiver_says_why() -> None:
 
 class Starter:
     def __init__(self) -> None:
-        self.started: list[tuple[str, str, bool]] = []
+        self.started: list[tuple[str, str, str, bool]] = []
 
-    async def start_receiver(self, directory: str, name: str, *, stays: bool) -> str:
-        self.started.append((directory, name, stays))
+    async def start_receiver(self, stream: str, directory: str, name: str, *, stays: bool) -> str:
+        self.started.append((stream, directory, name, stays))
         if directory == "bad":
             raise GatewayError("the receiver ended at once: bad cannot be written")
         return f"{name} runs"
@@ -291,10 +301,12 @@ async def start(it: Console, directory: str, answer: str) -> Starter:
 
 
 async def test_a_receiver_is_started_as_a_child_that_ends_or_stays() -> None:
-    async with console(only()) as it:
+    gateway = only()
+    gateway.home = replace(gateway.home, stream="ORDERS")
+    async with console(gateway) as it:
         starter = await start(it, "/srv/logs", "stays")
         await it.shows("✓ receiver-2 runs")
-        assert starter.started == [("/srv/logs", "receiver-2", True)]
+        assert starter.started == [("ORDERS", "/srv/logs", "receiver-2", True)]
 
 
 async def test_a_receiver_that_cannot_start_says_why() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from natsconsole.domain.advisories import Advisory, EventsSeen
 from natsconsole.domain.consumers import ConsumerState, GivenUp, OldestMessage
-from natsconsole.domain.contexts import Context
+from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.messages import InFlightMessage, StreamMessage
 from natsconsole.domain.receivers import AnswerRule, HostStatus, PartitionStatus, UnackedMessage
@@ -175,15 +175,30 @@ PAGES = {
     "purge": ["M", "enter", "P", *"all", "enter"],
     "consumers": ["C", "c"],
     "consumer": ["C", "enter", "end", "c"],
+    "edit": ["C", "enter", "i"],
+    "hosts": ["C", "h"],
+    "hosts of a stream": ["M", "enter", "h"],
     "plan": ["C", "enter", "D", "c"],
     "contexts": ["K", "enter"],
-    "republish": ["u", "enter", "r", "enter"],
+    "republish": ["u", "enter", "r"],
+    "copy": ["u", "enter", "r", "enter"],
 }
 
 
 @pytest.mark.parametrize("text", TOGETHER.values(), ids=TOGETHER)
 async def test_no_text_acts_on_any_other_screen(text: str) -> None:
+    await go_through_pages(text)
+
+
+async def test_no_text_acts_where_a_name_has_to_be_typed() -> None:
+    await go_through_pages(TOGETHER["each"], is_production=True)
+
+
+async def go_through_pages(text: str, *, is_production: bool = False) -> None:
     gateway = hostile_gateway(text[:65_536])
+    gateway.context = Context(
+        name=text[:65_536], settings=ContextSettings(production=is_production)
+    )
     gateway.stored[7] = replace(gateway.stored[7], payload=payload_of(text))
     gateway.refusal = GatewayError(text[:65_536])
     contexts = FakeContexts([Context(name=text, description=text, address=text, problem=text)])

@@ -12,8 +12,10 @@ from natsconsole.domain.actions import (
     UnpinConsumer,
 )
 from natsconsole.domain.triage import TriageSnapshot
+from natsconsole.gateway.interface import GatewayError
 from natsconsole.tui.triage.lists import ConsumersScreen, StreamsScreen
 from screenshots.demo_data import NOW
+from screenshots.picture import until
 from screenshots.scenes import in_production, not_permitted, shopping
 from screenshots.triage_data import CONTEXTS, POISON, shop
 from tests.support.fake_gateway import FakeContexts, FakeGateway
@@ -234,6 +236,25 @@ async def test_any_token_becomes_the_host() -> None:
         assert (stream, consumer) == ("ORDERS", "billing")
         assert pattern is not None
         assert pattern.filter_subject == "orders.*.*"
+
+
+async def test_what_is_not_shown_any_more_is_closed() -> None:
+    gateway = shopping()
+    async with console(gateway) as it:
+        gateway.failure = GatewayError("there is no such stream")
+        await open_consumer(it, "billing")
+        await it.press("h")
+        await type_anew(it, "orders.{host}.*")
+        await it.shows("there is no such stream")
+        assert [one.is_closed for one in gateway.others] == [True]
+        assert not gateway.is_closed
+
+        gateway.failure = None
+        await it.press("h")
+        await type_anew(it, "orders.{host}.*")
+        await it.shows("HOSTS")
+        await until(it.pilot, lambda: gateway.is_closed)
+        assert not gateway.others[1].is_closed
 
 
 async def test_another_context_is_opened_without_a_restart() -> None:

@@ -11,32 +11,16 @@ from textual.strip import Strip
 
 from natsconsole.domain.alert_ages import OpenAlert
 from natsconsole.domain.alerts import Alert
-from natsconsole.domain.terminal_text import visible
-from natsconsole.tui.drawing import LONGEST
 from natsconsole.tui.format import duration
 from natsconsole.tui.home.alert_line import SIGNS
 from natsconsole.tui.keymap import bindings
+from natsconsole.tui.page.wrapping import wrapped
 from natsconsole.tui.virtual_rows import VirtualRows
 
 AGE_WIDTH = 6
 MARGIN = 4
 Row = tuple[OpenAlert, str, bool] | None
 """An alert, a part of its sentence, whether that is the first part; or nothing."""
-
-
-def folded(sentence: str, width: int) -> list[str]:
-    """Return the sentence in parts that fit a width, parted between words where that goes."""
-    rows, row = [], ""
-    for word in visible(sentence, LONGEST).split(" "):
-        if row and len(row) + 1 + len(word) > width:
-            rows.append(row)
-            row = word
-        else:
-            row = f"{row} {word}" if row else word
-        while len(row) > width:
-            rows.append(row[:width])
-            row = row[width:]
-    return [*rows, row]
 
 
 class AlertRows(VirtualRows):
@@ -75,7 +59,7 @@ class AlertRows(VirtualRows):
         for one in self.alerts:
             if self._rows:
                 self._rows.append(None)
-            parts = folded(one.alert.sentence, width)
+            parts = wrapped(one.alert.sentence, width)
             self._rows += [(one, part, not place) for place, part in enumerate(parts)]
         self.top = max(0, min(self.top, self.last_top))
         self.repaint()

@@ -190,4 +190,4 @@ class ContextsScreen(TriagePage):
 
     def answered_opened(self, gateway: Gateway) -> None:
         """Show what is there."""
-        self.app.call_later(self.app.change_gateway, gateway)  # type: ignore[attr-defined]
+        self.app.open_gateway(gateway)  # type: ignore[attr-defined]

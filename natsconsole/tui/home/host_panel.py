@@ -16,7 +16,7 @@ from natsconsole.tui.drawing import Line, OneLine
 from natsconsole.tui.format import size
 from natsconsole.tui.home.host_order import HostOrder
 from natsconsole.tui.home.host_rows import HostHeader, HostRows
-from natsconsole.tui.home.prompt import PRINTABLE
+from natsconsole.tui.typed_line import TypedLine
 
 FILTERING_WIDTH = 18
 WORTH_TELLING = 100_000
@@ -101,7 +101,7 @@ class HostPanel(Vertical):
     title = getters.query_one(HostTitle)
     header = getters.query_one(HostHeader)
     rows = getters.query_one(HostRows)
-    filter = getters.query_one(Input)
+    filter = getters.query_one(TypedLine)
 
     def __init__(self, *, has_sparks: bool = True) -> None:
         super().__init__(id="panel")
@@ -115,16 +115,7 @@ class HostPanel(Vertical):
         """Stack title, filter, header and rows."""
         with Horizontal(id="host-title"):
             yield HostTitle().data_bind(HostPanel.order)
-            hint = "web   !web   ~wb1"
-            typed = Input(
-                placeholder=hint,
-                id="filter",
-                compact=True,
-                restrict=PRINTABLE,
-                select_on_focus=False,
-            )
-            typed.cursor_blink = False  # a blinking cursor sends bytes for ever
-            yield typed
+            yield TypedLine("filter", placeholder="web   !web   ~wb1")
         yield HostHeader().data_bind(HostPanel.order)
         yield HostRows(id="hosts")
 

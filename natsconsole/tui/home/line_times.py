@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from natsconsole.tui.format import clock_time, duration
@@ -14,6 +15,9 @@ WORDS: dict[Timestamps, str] = {
     "relative": "timestamps: how long ago",
     "off": "timestamps: off",
 }
+
+OWN_TIME = re.compile(r".{0,14}?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?")
+"""The time a line begins with. It is told once: where there is one, ours would only take room."""
 
 
 def stamp(times: Timestamps, moment: float, now: float, *, thousandths: bool) -> str:

@@ -6,7 +6,6 @@ has no lines for it asks for, by message.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from natsconsole.tui.drawing import Ink, Line
 from natsconsole.tui.format import countdown
 from natsconsole.tui.home.line_pieces import cut, folds, pieces, within
 from natsconsole.tui.home.line_search import Search, Span
-from natsconsole.tui.home.line_times import stamp
+from natsconsole.tui.home.line_times import OWN_TIME, stamp
 from natsconsole.tui.home.line_window import CAPACITY, Key, LineWindow, Rule, ShownLine
 from natsconsole.tui.keymap import bindings
 from natsconsole.tui.settings import PACES, Timestamps
@@ -41,8 +40,6 @@ SIGN_WIDTH = 3
 """Up to 99 deliveries."""
 COUNTDOWN_WIDTH = 5
 WIDE_ENOUGH_FOR_THOUSANDTHS = 43
-OWN_TIME = re.compile(r".{0,14}?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?")
-"""The time a line begins with. It is told once: where there is one, ours would only take room."""
 SIDE_STEP = 20
 """Characters that one key moves the lines sideways."""
 

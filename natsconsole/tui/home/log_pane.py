@@ -129,10 +129,14 @@ class LogPane(Vertical):
         """Show another host's lines."""
         if host != self.host:
             self.host = host
-            self.searching = ""
-            self.resume = None
-            self.view.clear()
+            self.read_anew()
             self.view.empty_text = "no line yet" if host else ""
+
+    def read_anew(self) -> None:
+        """Forget the lines, such as those of a stream that is no more."""
+        self.searching = ""
+        self.resume = None
+        self.view.clear()
 
     def watch_searching(self) -> None:
         """Say how far the search is."""

@@ -14,9 +14,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from natsconsole.tui.drawing import Line, OneLine, fit
+from natsconsole.tui.typed_line import TypedLine
 
-PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]*"
-"""What may be typed or pasted into a line."""
 Purpose = Literal["search", "jump", "save", "button"]
 
 
@@ -48,7 +47,7 @@ class Prompt(Horizontal):
     purpose: Purpose = "search"
     question = getters.query_one("#prompt-question", PromptWords)
     hint = getters.query_one("#prompt-hint", PromptWords)
-    typed = getters.query_one(Input)
+    typed = getters.query_one(TypedLine)
 
     def __init__(self) -> None:
         super().__init__(id="prompt")
@@ -57,9 +56,7 @@ class Prompt(Horizontal):
     def compose(self) -> ComposeResult:
         """Put question, line and hint beside each other."""
         yield PromptWords(id="prompt-question", classes="-question")
-        typed = Input(id="prompt-input", compact=True, restrict=PRINTABLE, select_on_focus=False)
-        typed.cursor_blink = False  # a blinking cursor sends bytes for ever
-        yield typed
+        yield TypedLine("prompt-input")
         yield PromptWords(id="prompt-hint")
 
     def ask(self, purpose: Purpose, question: str, *, value: str = "", hint: str = "") -> None:
@@ -76,7 +73,7 @@ class Prompt(Horizontal):
         self.goes_back_to = self.screen.focused
         self.screen.add_class("-asking")
         self.typed.value = value
-        self.typed.cursor_position = len(value)
+        self.typed.cursor_position = len(self.typed.value)
         self.typed.focus()
 
     @property

@@ -12,12 +12,14 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from natsconsole.domain.contexts import why_read_only
+from natsconsole.domain.receiver_change import ReceiverChange
 from natsconsole.domain.snapshots import EMPTY_HOME, HomeSnapshot, Link
 from natsconsole.gateway.interface import Gateway
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.home.changes import Change, ChangeName, change_of, confirmation, refusal
 from natsconsole.tui.home.feed import Changed, ChangeFailed, Feed
 from natsconsole.tui.keymap import bindings
+from natsconsole.tui.triage.confirm import when_confirmed
 
 CHANGES: dict[str, ChangeName] = {
     "receiver.policy": "policy",
@@ -93,6 +95,17 @@ class ReceiverKeys(Screen[None]):
             self.say(reason, is_refusal=True)
             return
         change = change_of(name, receiver)
+        planned = ReceiverChange(
+            receiver=receiver.name,
+            what=f"{name} {change.before} → {change.after}",
+            consequences=(
+                f"the {name} of {receiver.name} is {change.before}, and will be {change.after}",
+            ),
+        )
+        when_confirmed(self, self._gateway.context, planned, lambda: self._ask_for(change))
+
+    def _ask_for(self, change: Change) -> None:
+        name = change.name
         if self.ask("change", partial(self._feed.change, change)):
             self.change = change
         elif self._may_wait(name):

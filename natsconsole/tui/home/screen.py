@@ -194,6 +194,9 @@ class HomeScreen(PaneKeys):
         event.stop()
         self._problem = ""
         with self.app.batch_update():
+            if self.home.created and event.home.created != self.home.created:
+                for pane in self.panes:
+                    pane.read_anew()
             self.home = event.home
             self._known_receiver = event.home.receiver or self._known_receiver
             self._fill_panes()

@@ -116,6 +116,8 @@ class LabRunner:
             return
         if self.state.may_go_back:
             await self.go_back()
+            if self.state.phase != "back":
+                return  # what was before that scene is still known, and b still goes back to it
         try:
             reason = await self.refusal(scene)
             if not reason:

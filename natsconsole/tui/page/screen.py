@@ -32,9 +32,9 @@ from natsconsole.tui.page.notice import NoticeLine
 from natsconsole.tui.receiver.starter import ReceiverStarter
 from natsconsole.tui.replay.bar import ReplayBar
 from natsconsole.tui.triage.feed import TriageFeed
+from natsconsole.tui.typed_line import TypedLine
 
 PAGE_CSS = Path(__file__).with_name("page.tcss")
-PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]*"
 Answer = TypeVar("Answer")
 
 
@@ -109,7 +109,7 @@ class Page(Screen[None]):
     page_title = getters.query_one(PageTitle)
     notice = getters.query_one(NoticeLine)
     page_keys = getters.query_one(PageKeys)
-    input = getters.query_one("#page-input", Input)
+    input = getters.query_one("#page-input", TypedLine)
 
     def __init__(self, around: Surroundings) -> None:
         super().__init__()
@@ -131,9 +131,7 @@ class Page(Screen[None]):
         if self.around.player is not None:
             yield ReplayBar(self.around.player)
         yield NoticeLine(id="notice")
-        typed = Input(id="page-input", compact=True, restrict=PRINTABLE, select_on_focus=False)
-        typed.cursor_blink = False
-        yield typed
+        yield TypedLine("page-input")
         yield PageKeys(self.PLACE)
 
     def compose_body(self) -> ComposeResult:
@@ -232,7 +230,7 @@ class Page(Screen[None]):
         self._on_typed = None
         self.notice.question = prompt
         self.input.value = value
-        self.input.cursor_position = len(value)
+        self.input.cursor_position = len(self.input.value)
         self._on_typed, self._narrows = on_typed, narrows
         self.add_class("-typing")
         self.input.focus()

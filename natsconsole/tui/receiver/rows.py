@@ -250,7 +250,8 @@ def _details(status: ReceiverStatus, now: float) -> Iterator[tuple[str, Ink]]:
     if status.quarantined:
         messages = plural(status.quarantined, "message")
         yield f"△ {messages} in quarantine: terminated, never to be written", "warn"
-    others = [name for name in status.members if name != status.name]
+    name = status.name.removeprefix(f"{status.group}/")
+    others = [other for other in status.members if other != name]
     with_whom = f"with {', '.join(others)}" if others else "alone"
     yield f"group {status.group}, {with_whom}", "plain"
     yield (

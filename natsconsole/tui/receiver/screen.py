@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.reactive import var
 
+from natsconsole.domain.receiver_change import ReceiverChange
 from natsconsole.domain.receiver_costs import costs_now
 from natsconsole.domain.receivers import ReceiverStatus
 from natsconsole.gateway.interface import GatewayError
@@ -21,6 +22,7 @@ from natsconsole.tui.page.pick_rows import PickRows
 from natsconsole.tui.page.screen import PAGE_CSS, Page, Surroundings
 from natsconsole.tui.receiver.form import HINTS, Field, FieldId, Form, Request, following
 from natsconsole.tui.receiver.rows import CostLines, DetailRows, FormRows, ReceiverList
+from natsconsole.tui.triage.confirm import when_confirmed
 
 AGAIN_SECONDS = 5.0
 """Within these a key that ends something has to be pressed twice."""
@@ -64,7 +66,8 @@ class ReceiversScreen(Page):
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around)
         self._drafts: dict[str, dict[FieldId, str]] = {}
-        self._drain_asked = 0.0
+        self._drain_asked = ("", 0.0)
+        """Which receiver was asked to drain for the first time, and when."""
 
     def compose_body(self) -> ComposeResult:
         """Put the receivers over the form, and what is known beside or below it."""
@@ -183,7 +186,13 @@ class ReceiversScreen(Page):
         if found.draft is None:
             self.say(f"{found.label.strip()} is {found.value} already; ← → choose another")
             return
-        self._ask_for(form.request(found.id))
+        request = form.request(found.id)
+        change = ReceiverChange(
+            receiver=request.receiver,
+            what=f"{found.label.strip()} {found.value or '–'} → {found.draft or '–'}",
+            consequences=(form.cost(found.id).sentence,),
+        )
+        when_confirmed(self, self.gateway.context, change, lambda: self._ask_for(request))
 
     def _typed(self, found: Field, typed: str) -> None:
         form = self.form
@@ -252,15 +261,20 @@ class ReceiversScreen(Page):
     def action_drain(self) -> None:
         """Drain, when asked twice."""
         status = self.status
+        if self.gateway.context.is_production:  # which asks in its own way
+            self._do("drain")
+            return
         now = self.around.clock()
-        if status is not None and not self.refusal() and now - self._drain_asked > AGAIN_SECONDS:
-            self._drain_asked = now
+        asked, at = self._drain_asked
+        is_again = status is not None and status.name == asked and now - at <= AGAIN_SECONDS
+        if status is not None and not self.refusal() and not is_again:
+            self._drain_asked = (status.name, now)
             self.say(
                 f"D again: {status.name} finishes what it has and ends; "
                 "its partitions go to the others of its group, or wait"
             )
             return
-        self._drain_asked = 0.0
+        self._drain_asked = ("", 0.0)
         self._do("drain")
 
     def _do(self, action: Action) -> None:
@@ -279,7 +293,12 @@ class ReceiversScreen(Page):
         async def change() -> Confirmed:
             return Confirmed(status=await getattr(self.gateway, action)(name), sentence=words)
 
-        self._change(change, f"{name}: {action} …")
+        when_confirmed(
+            self,
+            self.gateway.context,
+            ReceiverChange(receiver=name, what=action, consequences=(words,)),
+            lambda: self._change(change, f"{name}: {action} …"),
+        )
 
     def action_start_receiver(self) -> None:
         """Start a receiver as a child, after asking where it writes and whether it stays."""
@@ -326,7 +345,9 @@ class ReceiversScreen(Page):
         async def start() -> str:
             if starter is None:
                 raise GatewayError("this console cannot start receivers")
-            return await starter.start_receiver(directory, name, stays=answer == "stays")
+            return await starter.start_receiver(
+                self.gateway.stream, directory, name, stays=answer == "stays"
+            )
 
         self.ask("started", start)
         self.stand(f"{name} is starting …", "accent")

@@ -11,7 +11,8 @@ from textual.widgets import Input
 
 from natsconsole.domain.jump import At, NotAPlaceError, parse_jump
 from natsconsole.tui.keymap import bindings
-from natsconsole.tui.page.screen import PAGE_CSS, PRINTABLE
+from natsconsole.tui.page.screen import PAGE_CSS
+from natsconsole.tui.typed_line import TypedLine
 
 
 class JumpScreen(ModalScreen[float]):
@@ -20,7 +21,7 @@ class JumpScreen(ModalScreen[float]):
     CSS_PATH = [PAGE_CSS]
     BINDINGS = [Binding("escape", "dismiss", "back"), *bindings("leave")]
 
-    typed = getters.query_one(Input)
+    typed = getters.query_one(TypedLine)
 
     def __init__(self, now: float) -> None:
         super().__init__()
@@ -31,9 +32,7 @@ class JumpScreen(ModalScreen[float]):
         with Vertical(id="jump") as box:
             box.border_title = "jump to which time of the recording?"
             box.border_subtitle = "12:30   -5m   2026-11-24 12:30   Esc leaves"
-            typed = Input(id="jump-input", compact=True, restrict=PRINTABLE)
-            typed.cursor_blink = False
-            yield typed
+            yield TypedLine("jump-input")
 
     def on_mount(self) -> None:
         """Let it be typed."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from natsconsole.domain.actions import EDITABLE, Change, settings_of, written_setting
 from natsconsole.domain.consumers import ConsumerState
+from natsconsole.domain.terminal_text import is_printable
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.tui.page.numbers import read_count, read_seconds, read_times
 
@@ -52,10 +53,14 @@ def read_purge(typed: str) -> Purge:
 
 
 def written_settings(consumer: ConsumerState) -> str:
-    """Return the settings that may be edited, as they are typed."""
+    """Return the settings that may be edited, as they are typed.
+
+    One that a terminal would act upon, such as a description, is left out, and so stays as it is.
+    """
     return " ".join(
-        f"{name}={shlex.quote(written_setting(value))}"
+        f"{name}={shlex.quote(written)}"
         for name, value in settings_of(consumer).items()
+        if is_printable(written := written_setting(value))
     )
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from rich.text import Text
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
 from textual.widgets import Input
 
 from natsconsole.domain.actions import Action
+from natsconsole.domain.contexts import Context
 from natsconsole.domain.terminal_text import visible
 from natsconsole.tui.drawing import Ink
 from natsconsole.tui.keymap import bindings
-from natsconsole.tui.page.screen import PAGE_CSS, PRINTABLE
+from natsconsole.tui.page.screen import PAGE_CSS
 from natsconsole.tui.page.wrapping import wrapped
+from natsconsole.tui.typed_line import TypedLine
 from natsconsole.tui.virtual_rows import VirtualRows
+
+Deed = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ class ConfirmScreen(ModalScreen[bool]):
         *bindings("leave"),
     ]
 
-    typed = getters.query_one(Input)
+    typed = getters.query_one(TypedLine)
 
     def __init__(self, action: Action, context: str, *, is_production: bool) -> None:
         super().__init__()
@@ -110,14 +116,7 @@ class ConfirmScreen(ModalScreen[bool]):
             )
             yield PlanRows(self._planned)
             if self._is_production:
-                typed = Input(
-                    placeholder=f"type {target} to do it",
-                    id="confirm-input",
-                    compact=True,
-                    restrict=PRINTABLE,
-                )
-                typed.cursor_blink = False
-                yield typed
+                yield TypedLine("confirm-input", placeholder=f"type {target} to do it")
 
     def on_mount(self) -> None:
         """Let the name be typed where a mistake is an incident."""
@@ -152,6 +151,19 @@ class ConfirmScreen(ModalScreen[bool]):
         elif command:
             self.app.copy_to_clipboard(command)
         self.query_one("#confirm").border_subtitle = f"{words}   Esc leaves"
+
+
+def when_confirmed(screen: Screen[Any], context: Context, action: Action, do: Deed) -> None:
+    """Do it; where a mistake is an incident, only once the target's name has been typed."""
+    if not context.is_production:
+        do()
+        return
+
+    def answer(is_wanted: bool | None) -> None:
+        if is_wanted:
+            do()
+
+    screen.app.push_screen(ConfirmScreen(action, context.name, is_production=True), answer)
 
 
 def _safe(text: str) -> Text:

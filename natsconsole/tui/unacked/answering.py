@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from natsconsole.domain.messages import InFlightMessage
+from natsconsole.domain.receiver_change import ReceiverChange
 from natsconsole.domain.receivers import Answer, MessageRequest, ReceiverStatus
 from natsconsole.tui.format import plural
 from natsconsole.tui.page.numbers import read_seconds
 from natsconsole.tui.triage.changing import Changing
+from natsconsole.tui.triage.confirm import when_confirmed
 
 SAFE: frozenset[Answer] = frozenset({"ack", "double-ack", "in-progress"})
 DONE: dict[Answer, str] = {
@@ -90,6 +92,14 @@ class Answering(Changing):
         return send
 
     def _send(self, message: InFlightMessage, request: MessageRequest) -> None:
+        change = ReceiverChange(
+            receiver=message.receiver,
+            what=f"{request.answer} for message {message.sequence:,}",
+            consequences=(f"message {message.sequence:,} is {DONE[request.answer]}",),
+        )
+        when_confirmed(self, self.gateway.context, change, lambda: self._send_now(message, request))
+
+    def _send_now(self, message: InFlightMessage, request: MessageRequest) -> None:
         async def send() -> Answered:
             status = await self.gateway.answer_message(message.receiver, request)
             return Answered(message=message, answer=request.answer, status=status)

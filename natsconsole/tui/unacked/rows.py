@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
@@ -11,13 +10,12 @@ from textual.reactive import var
 from natsconsole.domain.messages import InFlightMessage
 from natsconsole.tui.drawing import Ink, Line, OneLine
 from natsconsole.tui.format import countdown, duration
+from natsconsole.tui.home.line_times import OWN_TIME
 from natsconsole.tui.page.pick_rows import PickRows
 from natsconsole.tui.unacked.order import MessageOrder
 
 WIDE = 116
 """Cells from which on the receiver has a column."""
-OWN_TIME = re.compile(r".{0,14}?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?")
-"""The time a line begins with: on a narrow screen it would take the room of the words."""
 ROOM_FOR_A_TIME = 60
 SLIM = 70
 """Cells below which partition and age have none."""
