@@ -19,7 +19,7 @@ from natsconsole.gateway.interface import Triage
 EVERY = 1.0
 """Seconds between two frames, at least."""
 SHARE = 10
-"""A frame that took so long to pack is followed by a wait of so many times that."""
+"""A frame that took so much CPU to pack is followed by a wait of so many times that."""
 
 
 class RecordingError(Exception):
@@ -96,9 +96,9 @@ class Recorder:
             self._writing.result()
 
     def _write(self, seen: Seen, now: float) -> None:
-        began = time.perf_counter()
+        began = time.thread_time()
         frame = self._packer.pack(seen, now)
-        self._wait = max(EVERY, SHARE * (time.perf_counter() - began))
+        self._wait = max(EVERY, SHARE * (time.thread_time() - began))
         try:
             written = self._file.write(frame)
             if written != len(frame):
