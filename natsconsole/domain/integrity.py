@@ -14,6 +14,8 @@ from natsconsole.domain.receivers import LostRange
 SPANS_KEPT = 4
 """Source files remembered of one log: a rotation chain is read oldest first."""
 GAPS_KEPT = 20
+MOST_LOST = 10**12
+"""Lines of one log that are counted as lost: ranges are claims, and sums have 64 bits."""
 UNKNOWN = -1
 """Line of a span beyond which another machine may have written: no gap can be told there."""
 

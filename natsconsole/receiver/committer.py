@@ -2,13 +2,14 @@
 
 All partitions' batches that wait are committed together, with one sync and one transaction. A
 file that cannot be written is taken back and fails alone; a disk that is full fails the batch; a
-sync or a commit that fails takes back everything. Pure of network and event loop: runs in the
-disk thread.
+sync or a commit that fails takes back everything. What no code foresaw costs only the log that
+met it: that one is held. Pure of network and event loop: runs in the disk thread.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -23,9 +24,11 @@ from natsconsole.receiver.ledger import (
     PartitionEntry,
 )
 from natsconsole.receiver.log_files import LogFiles
-from natsconsole.receiver.partition_logs import PartitionLogs
+from natsconsole.receiver.partition_logs import LogKey, PartitionLogs
 from natsconsole.receiver.reserve import Reserve
 from natsconsole.receiver.rotation import NEVER, Rotation
+
+log = logging.getLogger(__name__)
 
 _OF_THE_DISK = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE,
@@ -62,6 +65,7 @@ class Committer:
         self._now = now
         self.is_held: Callable[[int], bool] = lambda _: True
         """Says whether a partition is still ours: asked before anything of it is written."""
+        self._last_defect = ""
 
     def take_over(self, partition: int) -> tuple[PartitionLogs, PartitionEntry]:
         """Load a partition and cut its files back to what the ledger knows of.
@@ -111,13 +115,69 @@ class Committer:
 
         Of a batch that failed no byte is left, and it can be given again.
         """
-        try:
-            drafts = [BatchDraft(batch, self._ledger.elsewhere) for batch in batches]
-        except LedgerReadError as error:
-            return [Outcome(failure=error) for _ in batches]
-        for together in apart(drafts):
-            self._commit(together)
+        drafts = [BatchDraft(batch, self._ledger.elsewhere) for batch in batches]
+        planned = [draft for draft in drafts if self._plan(draft)]
+        for together in apart(planned):
+            self._commit_or_part(together)
         return [draft.outcome for draft in drafts]
+
+    def _plan(self, draft: BatchDraft) -> bool:
+        """Plan a draft; False where that failed, and its outcome says why."""
+        try:
+            draft.plan()
+        except LedgerReadError as error:
+            draft.outcome.failure = error
+        except Exception as error:  # noqa: BLE001 - a defect must cost one log, not all of them
+            self._do_without_culprit(draft, error)
+        else:
+            return True
+        return False
+
+    def _commit_or_part(self, drafts: Sequence[BatchDraft]) -> None:
+        """Commit; after a defect each draft alone, and at last without the log that it is of."""
+        try:
+            self._commit(drafts)
+        except Exception as error:
+            if any(draft.is_recorded for draft in drafts):
+                raise  # whoever takes over again begins with what the ledger has
+            self._take_back(drafts)
+            if len(drafts) == 1:
+                self._do_without_culprit(drafts[0], error)
+                return
+            for draft in drafts:
+                if self._plan(draft):
+                    self._commit_or_part([draft])
+
+    def _do_without_culprit(self, draft: BatchDraft, error: Exception) -> None:
+        """Commit a draft without the log that meets a defect; hold all of it where that fails."""
+        broken: dict[LogKey, OSError] = {}
+        while True:
+            problem = self._defect(error)
+            key = draft.culprit(self._ledger.is_recordable)
+            if key is None or key in broken:
+                draft.outcome = Outcome(failure=problem)
+                return
+            broken[key] = problem
+            try:
+                draft.plan(broken)
+                self._commit([draft])
+            except LedgerReadError as unreadable:
+                draft.outcome = Outcome(failure=unreadable)
+                return
+            except Exception as another:
+                if draft.is_recorded:
+                    raise
+                self._take_back([draft])
+                error = another
+            else:
+                return
+
+    def _defect(self, error: Exception) -> OSError:
+        text = f"a defect of the receiver: {type(error).__name__}: {error}"
+        if text != self._last_defect:
+            log.error("%s", text, exc_info=error)
+            self._last_defect = text
+        return OSError(errno.EBADMSG, text)
 
     def _commit(self, drafts: Sequence[BatchDraft]) -> None:
         self._files.cut_left_overs()
@@ -223,6 +283,8 @@ class Committer:
         except OSError as error:
             self._take_back(drafts)
             return error
+        for draft in drafts:
+            draft.is_recorded = True
         for draft in drafts:
             draft.name_new_logs(new)
         return None

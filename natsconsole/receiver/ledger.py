@@ -416,6 +416,17 @@ class Ledger:
                         new[part.partition, log.host, log.name] = id_
         return new
 
+    def is_recordable(self, log: LogEntry) -> bool:
+        """Whether a log's row is one that the database can hold: text is UTF-8, numbers 64 bits."""
+        row = (log.host, log.name, *_row(log))
+        try:
+            self._db.execute(f"SELECT {', '.join('?' for _ in row)}", row)
+        except sqlite3.Error:
+            return True  # that is not the row's doing
+        except (OverflowError, ValueError, TypeError):
+            return False
+        return True
+
     def _is_over(self, epoch: int) -> bool:
         """Whether the stream of an epoch has been made anew since."""
         (newest,) = self._db.execute(

@@ -122,6 +122,13 @@ class PartitionWorker:
                 except _TROUBLES as error:
                     self.partition.set("waiting", str(error))
                     await self.partition.wait(_RETRY)
+                except Exception as error:
+                    # A defect: the other partitions go on, and this one begins again.
+                    log.exception("partition %s", self.partition.number)
+                    self.partition.set(
+                        "waiting", f"a defect of the receiver: {type(error).__name__}: {error}"
+                    )
+                    await self.partition.wait(LOOK_AGAIN)
                 if not self._is_wanted():
                     await self._hand_over()
         finally:

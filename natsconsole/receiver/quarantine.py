@@ -25,6 +25,8 @@ def why_unwritable(delivery: Delivery) -> str:
     source = delivery.source
     if source is not None and source.end - source.start != len(delivery.payload):
         return f"its range says {source.end - source.start} bytes, it has {len(delivery.payload)}"
+    if source is not None and source.line > source.start:
+        return f"it says that {source.line} line ends are in the {source.start} bytes before it"
     return ""
 
 
