@@ -21,7 +21,7 @@ def quarantine_path(partition: int) -> str:
 def why_unwritable(delivery: Delivery) -> str:
     """Return why a message can never be written, or nothing where it can."""
     if not delivery.host:
-        return "its subject names no host"
+        return "its subject names no host, or one that is no UTF-8"
     source = delivery.source
     if source is not None and source.end - source.start != len(delivery.payload):
         return f"its range says {source.end - source.start} bytes, it has {len(delivery.payload)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,34 @@ async def publish_range(
         "Log-Line": str(line),
     }
     await connection.request(f"logs.{host}", payload, headers=headers)
+
+
+async def publish_raw(server: NatsServer, subject: bytes, payload: bytes) -> None:
+    """Publish to a subject that no client library would let pass, and wait until it was taken."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    await reader.readline()
+    writer.write(b"CONNECT {}\r\nPUB %b %d\r\n%b\r\nPING\r\n" % (subject, len(payload), payload))
+    while await reader.readline() != b"PONG\r\n":
+        pass
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize("subject", [b"logs.\xff\xfe", b"logs.web1.\xc3\x28"])
+async def test_a_host_that_is_no_utf8_goes_to_quarantine(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path, subject: bytes
+) -> None:
+    async with lab(nats_server, connection, tmp_path / "out", lab=False) as found:
+        source = Source(connection, "web1")
+        await source.publish_lines(1)
+        await publish_raw(nats_server, subject, b"hello")
+        await source.publish_lines(1)
+        await found.until_settled(3)
+
+        assert found.content(source) == source.content
+        (kept,) = found.quarantined()
+        assert (kept["sequence"], kept["host"], kept["payload"]) == (2, "", b"hello")
+        assert "UTF-8" in kept["reason"]
 
 
 async def test_more_lines_than_bytes_go_to_quarantine(
