@@ -80,7 +80,9 @@ class PartitionWorker:
         self._generation = -1
         self._look_at = 0.0
         self._in_vain = 0
-        """Take-overs in a row after which nothing was delivered before the next disturbance."""
+        """Take-overs in a row after which nothing was committed before the next disturbance."""
+        self._committed_before = 0
+        """What was committed at the last take-over."""
         self._took_over_at = 0.0
         self._make_anew = False
         self._sure_to: int | None = None
@@ -140,7 +142,10 @@ class PartitionWorker:
         pull = self.partition.pull
         if pull is None or not pull.disturbance:
             return
-        is_news = pull.delivered or time.monotonic() - self._took_over_at > _LONG
+        committed = self.partition.logs.committed or 0
+        is_news = (
+            committed > self._committed_before or time.monotonic() - self._took_over_at > _LONG
+        )
         self._in_vain = 0 if is_news else self._in_vain + 1
         self._make_anew = pull.is_refused and self._in_vain in _MAKE_ANEW_AFTER
         if self._in_vain > 1:
@@ -236,6 +241,7 @@ class PartitionWorker:
         self._sure_to = entry.committed
         self.partition.consumer, logs.doubtful_to = taken.consumer, taken.doubtful_to
         self.partition.logs = logs
+        self._committed_before = logs.committed or 0
         if logs.parked or await self._is_anything_kept():
             await self._writer.parked_changed()
         pull = Pull(
@@ -301,7 +307,11 @@ class PartitionWorker:
             if self._answers.rule_has_changed:
                 continue  # what came since is to be answered as was said before it came
             self.partition.see_arrivals()
-            deliveries = pull.take(BATCH) if is_leaving or self._is_ripe(pull) else []
+            limit = BATCH
+            if pull.doubts():
+                limit = min(BATCH, pull.buffered_count)
+                await self._see_that_payloads_come(pull)
+            deliveries = pull.take(limit) if is_leaving or self._is_ripe(pull) else []
             if deliveries or self.partition.held_logs.is_due(time.monotonic()):
                 await self._answers.settle(deliveries)
                 continue
@@ -388,6 +398,15 @@ class PartitionWorker:
         elif time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + LOOK_AGAIN
             await self._look_at_consumer(consumer, pull)
+
+    async def _see_that_payloads_come(self, pull: Pull) -> None:
+        """Raise ApiError where it is the consumer that keeps payloads from us."""
+        if self.partition.consumer is not None:
+            try:
+                await self._look_at_consumer(self.partition.consumer, pull)
+            except ApiError:
+                pull.leave_out_empty()
+                raise
 
     async def _look_at_consumer(self, consumer: GroupConsumer, pull: Pull) -> None:
         around = self._around

@@ -63,6 +63,27 @@ async def test_a_host_that_is_no_utf8_goes_to_quarantine(
         assert "UTF-8" in kept["reason"]
 
 
+@pytest.mark.parametrize("policy", ["explicit", "all", "none"])
+async def test_an_empty_message_that_claims_a_size_is_one_empty_line(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path, policy: str
+) -> None:
+    """Only a consumer with headers_only may say so: no take-over, and nothing waits for one."""
+    async with lab(
+        nats_server, connection, tmp_path / "out", ack_policy=policy, lab=False
+    ) as found:
+        source = Source(connection, "web1")
+        pulls = {id(worker.partition.pull) for worker in found.receiver._workers}
+        for _ in range(3):
+            await source.publish_lines(1)
+            await connection.request("logs.web2", b"", headers={"Nats-Msg-Size": "500"})
+        await source.publish_lines(1)
+        await found.until_settled(7)
+        await until(lambda: found.content(source) == source.content)
+
+        assert (tmp_path / "out/web2/web2.log").read_bytes() == b"\n\n\n"
+        assert {id(worker.partition.pull) for worker in found.receiver._workers} == pulls
+
+
 async def test_more_lines_than_bytes_go_to_quarantine(
     nats_server: NatsServer, connection: Connection, tmp_path: Path
 ) -> None:
