@@ -18,13 +18,14 @@ from natsconsole.cli.failures import failures_as_one_line
 from natsconsole.cli.log_format import log_format_flag, set_up_logging
 from natsconsole.cli.quantities import Duration, NumberRanges, Size
 from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy, FsyncMode
+from natsconsole.receiver.archive import STATE_DIRECTORY
 from natsconsole.receiver.config import ReceiverConfig
 from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.control import Control
 from natsconsole.receiver.ledger import LedgerError
 from natsconsole.receiver.membership import MembershipError
 from natsconsole.receiver.metrics_server import MetricsServer
-from natsconsole.receiver.opening import STATE_DIRECTORY, ReceiverError, open_receiver
+from natsconsole.receiver.opening import ReceiverError, open_receiver
 from natsconsole.receiver.receiver import Receiver
 from natsconsole.receiver.retention import NO_LIMITS, Limits
 from natsconsole.receiver.rotation import Rotation

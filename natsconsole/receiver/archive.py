@@ -17,8 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from natsconsole.receiver.file_claims import FileClaims
 from natsconsole.receiver.rotated_names import is_renamed
 
+STATE_DIRECTORY = ".natsconsole"
+"""In the archive's directory: what is ours and no host's."""
 FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
 OPEN_FILES = 2048
@@ -48,6 +51,8 @@ class Archive:
 
     def __init__(self, directory: Path, *, open_files: int = OPEN_FILES) -> None:
         self._root = os.open(directory, _DIRECTORY_FLAGS & ~os.O_NOFOLLOW)
+        self.claims = FileClaims(self._root, STATE_DIRECTORY)
+        """Which files are ours to change. Nothing here looks at them: callers claim first."""
         self._open_files = open_files
         self._files: OrderedDict[str, int] = OrderedDict()
         self._inodes: dict[str, int] = {}
@@ -191,6 +196,7 @@ class Archive:
         for file in self._files.values():
             os.close(file)
         self._files.clear()
+        self.claims.close()
         os.close(self._root)
 
     def _file(self, path: str) -> int:

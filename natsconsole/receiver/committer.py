@@ -78,14 +78,16 @@ class Committer:
         entry = self._ledger.load(partition)
         files = dict(entry.files)
         changed: dict[str, FileEntry] = {}
-        for path, file in entry.files.items():
+        for path in entry.files:
             try:
-                now = self._files.recover(path, file)
+                before, now = self._files.begin(path, partition)
             except OSError:
                 del files[path]  # it is cut before it is written to, and its log held until then
                 continue
-            if now != file:
+            if now is not None and now != before:
                 changed[path] = now
+            else:
+                self._files.give_up(path)
         self._archive.sync()
         if changed:
             self._ledger.adopt(changed)
@@ -94,6 +96,10 @@ class Committer:
     def let_go(self, partition: int) -> None:
         """Leave a partition's files alone: whoever has it next cuts them back."""
         self._files.let_go(partition)
+
+    def give_up_unused(self) -> None:
+        """Let others write to files that we have not written to for a while."""
+        self._files.give_up_unused()
 
     def rotate_silent(self, logs: PartitionLogs, paths: Sequence[str]) -> None:
         """Close files that nobody writes to any more, so that retention can have them.
@@ -119,6 +125,7 @@ class Committer:
         planned = [draft for draft in drafts if self._plan(draft)]
         for together in apart(planned):
             self._commit_or_part(together)
+        self._files.give_up_unused()
         return [draft.outcome for draft in drafts]
 
     def _plan(self, draft: BatchDraft) -> bool:

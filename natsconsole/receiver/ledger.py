@@ -256,6 +256,28 @@ class Ledger:
         (value,) = self._db.execute("SELECT value FROM identity WHERE key = ?", (key,)).fetchone()
         return str(value)
 
+    def keep_to(self, stream: str) -> None:
+        """See that the ledger is of this stream: hosts of two would share their files.
+
+        Raises:
+            LedgerError: it is of another, or cannot be written.
+        """
+        try:
+            with self._transaction():
+                row = self._db.execute(
+                    "SELECT value FROM identity WHERE key = 'stream' UNION ALL "
+                    "SELECT stream FROM (SELECT stream FROM epoch ORDER BY id LIMIT 1) LIMIT 1"
+                ).fetchone()
+                owner = row[0] if row else stream
+                self._db.execute("INSERT OR IGNORE INTO identity VALUES ('stream', ?)", (owner,))
+        except LedgerWriteError as error:
+            raise LedgerError(str(error)) from error
+        if owner != stream:
+            raise LedgerError(
+                f"ledger {self._path} belongs to stream {owner!r}: "
+                f"give stream {stream!r} a --dir of its own"
+            )
+
     def begin_epoch(self, stream: str, created: str) -> bool:
         """Work on this stream. Returns whether an earlier one of that name was made anew.
 

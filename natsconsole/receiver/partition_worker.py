@@ -397,6 +397,7 @@ class PartitionWorker:
             self._settings = settings
         elif time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + LOOK_AGAIN
+            await self._around.disk.call(self._around.committer.give_up_unused)
             await self._look_at_consumer(consumer, pull)
 
     async def _see_that_payloads_come(self, pull: Pull) -> None:

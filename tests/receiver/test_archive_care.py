@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from natsconsole.cli.receive import _upkeep, receive
-from natsconsole.receiver.opening import STATE_DIRECTORY
+from natsconsole.receiver.archive import STATE_DIRECTORY
 from natsconsole.receiver.retention import Limits
 from natsconsole.receiver.rotated_names import read_rotated
 from natsconsole.receiver.rotation import Rotation
