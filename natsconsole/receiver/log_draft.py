@@ -16,6 +16,7 @@ from natsconsole.domain.integrity import (
     Span,
     gaps_kept,
     lines_of,
+    may_be_forgotten,
     spans_kept,
     without,
 )
@@ -232,7 +233,8 @@ class LogDraft:
         fresh = data
         if known is None:
             before = next(reversed(list(self._spans.values())), None)
-            if before is not None and before.line != UNKNOWN and source.line:
+            is_new = not may_be_forgotten(self._spans, source.start)
+            if is_new and before is not None and before.line != UNKNOWN and source.line:
                 self._lose(source.file, 0, source.start, source.line)
         elif source.start > known.end and known.line == UNKNOWN:
             pass
