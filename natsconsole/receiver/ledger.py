@@ -71,15 +71,16 @@ CREATE TABLE log (
 );
 """
 _LANDMARKS = """
-CREATE TABLE landmark (
+CREATE TABLE IF NOT EXISTS landmark (
     epoch INTEGER NOT NULL REFERENCES epoch,
     partition INTEGER NOT NULL,
     landmarks TEXT NOT NULL,
     PRIMARY KEY (epoch, partition)
 ) WITHOUT ROWID;
-CREATE INDEX log_of_host ON log (host, name)
+CREATE INDEX IF NOT EXISTS log_of_host ON log (host, name)
 """
-"""Not of the schema's version: a program that does not know it does without."""
+"""Not of the schema's version: a program that does not know it does without. One that does makes
+what an older one has left out."""
 _FROM_1_TO_2 = """
 ALTER TABLE file ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE file ADD COLUMN since REAL NOT NULL DEFAULT 0;
@@ -211,7 +212,7 @@ class Ledger:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA wal_autocheckpoint = 256")
-        if self._version() != SCHEMA_VERSION:
+        if self._version() != SCHEMA_VERSION or not self._is_complete():
             self._set_up(group)
         owner = self._identity("group")
         if owner != group:
@@ -233,7 +234,9 @@ class Ledger:
             elif version == 1:
                 self._run(_FROM_1_TO_2 + _LANDMARKS)
                 self._db.execute("INSERT INTO identity VALUES ('id', ?)", (secrets.token_hex(8),))
-            elif version != SCHEMA_VERSION:
+            elif version == SCHEMA_VERSION:
+                self._run(_LANDMARKS)
+            else:
                 raise LedgerError(
                     f"ledger {self._path} is of version {version}, this program knows "
                     f"{SCHEMA_VERSION}: use the program that wrote it, or another --dir"
@@ -247,6 +250,12 @@ class Ledger:
     def _version(self) -> int:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         return int(version)
+
+    def _is_complete(self) -> bool:
+        (found,) = self._db.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name IN ('landmark', 'log_of_host')"
+        ).fetchone()
+        return int(found) == 2
 
     def _run(self, statements: str) -> None:
         for statement in statements.split(";"):

@@ -278,3 +278,16 @@ def test_a_file_that_is_no_ledger_stops(tmp_path: Path) -> None:
 
     with pytest.raises(LedgerError, match="cannot be used"):
         Ledger(path, group="archive")
+
+
+@pytest.mark.parametrize("dropped", ["TABLE landmark", "INDEX log_of_host"])
+def test_a_ledger_from_before_landmarks_is_read(disk: Disk, dropped: str) -> None:
+    disk.commit(message(1, b"a\n", start=0))
+    disk.ledger._db.execute(f"DROP {dropped}")
+    again = disk.crash()
+    again.commit(message(2, b"b\n", start=2, line=1))
+
+    last = again.crash()
+    assert last.content() == b"a\nb\n"
+    names = [name for (name,) in last.ledger._db.execute("SELECT name FROM sqlite_master")]
+    assert dropped.split()[1] in names
