@@ -232,6 +232,8 @@ async def _receive(
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+            # Side by side: with a dead network each waits for the last that it has sent.
+            await asyncio.gather(data.close(), control.close())
 
 
 def _connection(options: ConnectionOptions, name: str) -> Connection:
