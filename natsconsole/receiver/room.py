@@ -68,6 +68,11 @@ class Room:
     async def _purge(self, info: StreamInfo) -> str:
         """Purge as far as is allowed; returns what is in the way where that makes no room."""
         around = self._around
+        if not around.leases.knows_all_needs:
+            return (
+                f"the stream is {fullness(info):.0%} full, and this server (before 2.11) tells no "
+                "receiver what others have still to read: nothing is purged, do it yourself"
+            )
         needed = await needed_by_consumers(around.jetstream, info)
         without = around.consumers.partitions_without(
             [one for one, _ in needed], around.partition_count
