@@ -209,6 +209,7 @@ async def _receive(
         if server is not None:
             server.watch(
                 lambda: receiver.status(service.subject),
+                counted=receiver.counted,
                 is_connected=lambda: data.state == "connected",
                 upkeep=lambda: upkeep.last if upkeep is not None else None,
             )

@@ -12,6 +12,7 @@ import errno
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from natsconsole.receiver.archive import Archive
 from natsconsole.receiver.batch import Batch, Outcome
@@ -24,7 +25,7 @@ from natsconsole.receiver.ledger import (
     PartitionEntry,
 )
 from natsconsole.receiver.log_files import LogFiles
-from natsconsole.receiver.partition_logs import LogKey, PartitionLogs
+from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, Totals
 from natsconsole.receiver.reserve import Reserve
 from natsconsole.receiver.rotation import NEVER, Rotation
 
@@ -65,6 +66,8 @@ class Committer:
         self._now = now
         self.is_held: Callable[[int], bool] = lambda _: True
         """Says whether a partition is still ours: asked before anything of it is written."""
+        self.counted = Totals()
+        """What was committed here since the start; none of it ever falls. Read from any thread."""
         self._last_defect = ""
 
     def take_over(self, partition: int) -> tuple[PartitionLogs, PartitionEntry]:
@@ -200,7 +203,10 @@ class Committer:
             if draft.outcome.failure is None:
                 draft.outcome.failure = failure
             if draft.outcome.failure is None:
+                totals = draft.batch.logs.totals
+                before = replace(totals)
                 draft.accept()
+                self.counted.grow(before, totals)
 
     def _keep_reserve(self) -> OSError | None:
         if self._reserve is None or self._reserve.is_whole:

@@ -40,6 +40,7 @@ from natsconsole.receiver.faults import write_fault
 from natsconsole.receiver.orders import Orders
 from natsconsole.receiver.partition import Partition
 from natsconsole.receiver.partition_answers import CannotAnswerError
+from natsconsole.receiver.partition_logs import Totals
 from natsconsole.receiver.partition_worker import UNUSABLE, PartitionWorker
 from natsconsole.receiver.report import Report
 from natsconsole.receiver.room import Room
@@ -280,6 +281,10 @@ class Receiver:
     def status(self, subject: str) -> ReceiverStatus:
         """Return the whole state; ``subject`` is where the control endpoints listen."""
         return self._report.status(subject)
+
+    def counted(self) -> Totals:
+        """Return what this process has committed since it started, of whatever partitions."""
+        return replace(self._around.committer.counted)
 
     def hosts(self, request: HostsRequest) -> HostsReply:
         """Return the named hosts, or one page of all in name order."""
