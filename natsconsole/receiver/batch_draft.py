@@ -27,10 +27,16 @@ Elsewhere = Callable[[int, int, str, str], LogEntry | None]
 class BatchDraft:
     """One batch on its way to disk: nothing of it counts until it is accepted."""
 
-    def __init__(self, batch: Batch, elsewhere: Elsewhere) -> None:
-        """Prepare; nothing is known of it before ``plan``."""
+    def __init__(
+        self, batch: Batch, elsewhere: Elsewhere, quarantine_room: Callable[[int], int]
+    ) -> None:
+        """Prepare; nothing is known of it before ``plan``.
+
+        ``quarantine_room`` returns for how many bytes more there is room in a partition's file.
+        """
         self.batch = batch
         self._elsewhere = elsewhere
+        self._quarantine_room = quarantine_room
         self._begin()
 
     def _begin(self) -> None:
@@ -44,6 +50,7 @@ class BatchDraft:
         self.is_recorded = False
         """Whether the ledger has it: then no byte of it may be taken back any more."""
         self._quarantine: list[bytes] = []
+        self._room: int | None = None
         self._committed: int | None = self.batch.logs.committed
         self._landmarks = self.batch.logs.landmarks
         self._entries: dict[LogKey, LogEntry] = {}
@@ -142,8 +149,18 @@ class BatchDraft:
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         self._log(key_of(delivery)).quarantine(delivery)
-        self._quarantine.append(quarantined_line(delivery, reason))
+        self._keep(quarantined_line(delivery, reason))
         self.outcome.terminated.append((delivery, reason))
+
+    def _keep(self, line: bytes) -> None:
+        """Keep what is given up, where there is room."""
+        if self._room is None:
+            self._room = self._quarantine_room(self.batch.logs.partition)
+        if len(line) > self._room:
+            self.outcome.not_kept += 1
+            return
+        self._room -= len(line)
+        self._quarantine.append(line)
 
     def _unpark(self, key: LogKey, skipped_to: int) -> None:
         draft = self._log(key)

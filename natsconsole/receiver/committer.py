@@ -124,7 +124,10 @@ class Committer:
 
         Of a batch that failed no byte is left, and it can be given again.
         """
-        drafts = [BatchDraft(batch, self._ledger.elsewhere) for batch in batches]
+        drafts = [
+            BatchDraft(batch, self._ledger.elsewhere, self._files.quarantine_room)
+            for batch in batches
+        ]
         planned = [draft for draft in drafts if self._plan(draft)]
         for together in apart(planned):
             self._commit_or_part(together)
@@ -135,8 +138,8 @@ class Committer:
         """Plan a draft; False where that failed, and its outcome says why."""
         try:
             draft.plan()
-        except LedgerReadError as error:
-            draft.outcome.failure = error
+        except OSError as error:
+            draft.outcome = Outcome(failure=error)
         except Exception as error:  # noqa: BLE001 - a defect must cost one log, not all of them
             self._do_without_culprit(draft, error)
         else:
@@ -171,7 +174,7 @@ class Committer:
             try:
                 draft.plan(broken)
                 self._commit([draft])
-            except LedgerReadError as unreadable:
+            except OSError as unreadable:
                 draft.outcome = Outcome(failure=unreadable)
                 return
             except Exception as another:

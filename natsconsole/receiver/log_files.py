@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from natsconsole.receiver.archive import Archive
 from natsconsole.receiver.ledger import FileEntry, Ledger
 from natsconsole.receiver.partition_logs import PartitionLogs
+from natsconsole.receiver.quarantine import MOST_BYTES, quarantine_path
 from natsconsole.receiver.rotated_names import next_rotated_name
 from natsconsole.receiver.rotation import Rotation
 
@@ -93,7 +94,7 @@ class LogFiles:
             known = FileEntry(length, self._archive.inode(path), now)
         elif found.length != known.length:
             known = replace(known, length=found.length)
-        if self._rotation.is_due(known, size, now):
+        if path != quarantine_path(logs.partition) and self._rotation.is_due(known, size, now):
             known = self.rotate(path)
         return known if known.length else replace(known, since=now)
 
@@ -115,6 +116,15 @@ class LogFiles:
         if recorded is not None:
             logs.files[path] = recorded
         return known
+
+    def quarantine_room(self, partition: int) -> int:
+        """Return for how many bytes there is room in a partition's quarantine.
+
+        Raises:
+            OSError: it cannot be looked at.
+        """
+        found = self._archive.find(quarantine_path(partition))
+        return MOST_BYTES - (found.length if found is not None else 0)
 
     def may_be_closed(self, path: str, logs: PartitionLogs) -> bool:
         """Say whether a file is ours as it lies there, and has anything in it."""
