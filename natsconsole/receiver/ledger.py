@@ -337,6 +337,14 @@ class Ledger:
         (id_,) = self._db.execute(
             "INSERT INTO epoch (stream, created) VALUES (?, ?) RETURNING id", (stream, created)
         ).fetchone()
+        # What is older is of no use: a stream that comes back begins an epoch of its own. The rows
+        # of the epochs themselves stay: by them a commit that comes late is known to be late.
+        for table in ("log", "progress", "landmark"):
+            self._db.execute(
+                f"DELETE FROM {table} WHERE epoch IN "  # noqa: S608 - our names
+                "(SELECT id FROM epoch WHERE stream = ? AND id < ?)",
+                (stream, before if table == "log" else id_),
+            )
         self._db.execute(_CARRY_OVER, (id_, before))
         return int(id_)
 
@@ -524,14 +532,7 @@ class Ledger:
         self._db.close()
 
 
-_COUNTED = (
-    "partition", "host", "name", "path", "lines", "messages", "bytes", "suppressed", "doubled",
-    "lost", "out_of_order", "quarantined", "written_at", "spans", "lost_ranges",
-)  # fmt: skip
-_CARRY_OVER = (
-    f"INSERT INTO log (epoch, mark, refused, {', '.join(_COUNTED)}) "  # noqa: S608 - our names
-    f"SELECT ?, 0, '[]', {', '.join(_COUNTED)} FROM log WHERE epoch = ?"
-)
+_CARRY_OVER = "UPDATE log SET epoch = ?, mark = 0, refused = '[]', parked_from = 0 WHERE epoch = ?"
 _UPSERT_FILE = (
     "INSERT INTO file VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE "
     "SET length = excluded.length, inode = excluded.inode, since = excluded.since"
