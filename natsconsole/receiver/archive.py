@@ -132,6 +132,16 @@ class Archive:
             os.rename(file_name, name, src_dir_fd=directory, dst_dir_fd=directory)
             os.fsync(directory)
 
+    def remove(self, path: str) -> None:
+        """Delete a file, and its directory where nothing else is in it."""
+        self.forget(path)
+        directory_name, _, file_name = path.rpartition("/")
+        with self._directory(directory_name) as directory:
+            os.unlink(file_name, dir_fd=directory)
+        with contextlib.suppress(OSError):
+            os.rmdir(directory_name, dir_fd=self._root)
+            self._made.discard(directory_name)
+
     def forget(self, path: str) -> None:
         """Close a file; what was written to it is synced all the same."""
         file = self._files.pop(path, None)

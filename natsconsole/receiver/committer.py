@@ -107,8 +107,10 @@ class Committer:
     def rotate_silent(self, logs: PartitionLogs, paths: Sequence[str]) -> None:
         """Close files that nobody writes to any more, so that retention can have them.
 
+        Empty ones are removed. Their rows stay: what is delivered again is known by them.
+
         Raises:
-            OSError: one cannot be renamed, or the ledger cannot be written.
+            OSError: one cannot be renamed or removed, or the ledger cannot be written.
         """
         self._files.cut_left_overs()
         for path in paths:
@@ -118,6 +120,9 @@ class Committer:
                 begun = self._files.rotate(path)
                 self._ledger.adopt({path: begun})
                 logs.files[path] = begun
+            elif self._files.remove_empty(path, logs):
+                self._ledger.adopt({path: FileEntry()})
+                logs.files[path] = FileEntry()
 
     def commit(self, batches: Sequence[Batch]) -> list[Outcome]:
         """Write, sync and commit batches of different partitions.

@@ -137,6 +137,22 @@ class LogFiles:
         found = self._archive.find(path)
         return known is not None and found is not None and found.length > 0
 
+    def remove_empty(self, path: str, logs: PartitionLogs) -> bool:
+        """Remove a file of ours that never got a line, and its directory where that was its last.
+
+        Returns whether it did. What is known of it is to be forgotten then: its inode is free.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        if path not in logs.files or path in self._left_over:
+            return False
+        known, found = self._known(path, logs), self._archive.find(path)
+        if known is None or known.length or found != (0, known.inode):
+            return False
+        self._archive.remove(path)
+        return True
+
     def rotate(self, path: str) -> FileEntry:
         """Close a file under the next rotated name, and return what is begun in its place."""
         name = path.rpartition("/")[2]

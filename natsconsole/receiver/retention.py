@@ -1,7 +1,8 @@
 """Which files of the archive have been kept long enough. Pure: the sweep does what is said here.
 
 Only rotated files are ever deleted. A host that went silent still has an active file; once its
-last line is too old, whoever owns the partition has to rotate it away before it can go.
+last line is too old, whoever owns the partition has to rotate it away before it can go. So has the
+owner to remove the empty one that is left of it.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class RetentionPlan:
     deletions: tuple[Deletion, ...]
     """Oldest first."""
     silent: tuple[str, ...]
-    """Active files whose last line is older than ``keep_age``: to be rotated by their owner."""
+    """Active files whose last line is older than ``keep_age``: to be rotated by their owner, or
+    removed where they are empty."""
     files: int
     """How many there are, before any deletion."""
     bytes: int
@@ -103,7 +105,7 @@ def plan_retention(
             may_go = limits.keep_bytes is not None or file.ended < oldest
             if may_go and is_settled(file, now, settle) and not is_spared(file.path):
                 deletable.append(file)
-        elif file.mtime < oldest and file.size and file.is_active:
+        elif file.mtime < oldest and file.is_active:
             silent.append(file.path)
     deletable.sort(key=_oldest_first)
     deletions: list[Deletion] = []

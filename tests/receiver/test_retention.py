@@ -71,7 +71,7 @@ def test_silent_hosts_active_files_are_named_for_their_owner() -> None:
     ]  # fmt: skip
     plan = plan_retention(files, Limits(keep_age=30 * DAY), NOW)
 
-    assert plan.silent == ("web1/app.log",)
+    assert plan.silent == ("web1/app.log", "web3/empty.log")
     assert plan.deletions == ()
 
 
