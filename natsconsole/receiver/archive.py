@@ -53,6 +53,8 @@ class Archive:
         self._root = os.open(directory, _DIRECTORY_FLAGS & ~os.O_NOFOLLOW)
         self.claims = FileClaims(self._root, STATE_DIRECTORY)
         """Which files are ours to change. Nothing here looks at them: callers claim first."""
+        self.folds_case = self._folds_case()
+        """Whether names that differ in letter case alone are one file, as by default on macOS."""
         self._open_files = open_files
         self._files: OrderedDict[str, int] = OrderedDict()
         self._inodes: dict[str, int] = {}
@@ -208,6 +210,14 @@ class Archive:
         self._files.clear()
         self.claims.close()
         os.close(self._root)
+
+    def _folds_case(self) -> bool:
+        try:
+            found = os.stat(STATE_DIRECTORY, dir_fd=self._root)
+            other = os.stat(STATE_DIRECTORY.upper(), dir_fd=self._root)
+        except OSError:
+            return False
+        return os.path.samestat(found, other)
 
     def _file(self, path: str) -> int:
         file = self._files.get(path)

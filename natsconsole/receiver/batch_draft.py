@@ -28,7 +28,12 @@ class BatchDraft:
     """One batch on its way to disk: nothing of it counts until it is accepted."""
 
     def __init__(
-        self, batch: Batch, elsewhere: Elsewhere, quarantine_room: Callable[[int], int]
+        self,
+        batch: Batch,
+        elsewhere: Elsewhere,
+        quarantine_room: Callable[[int], int],
+        *,
+        folds_case: bool = False,
     ) -> None:
         """Prepare; nothing is known of it before ``plan``.
 
@@ -37,6 +42,7 @@ class BatchDraft:
         self.batch = batch
         self._elsewhere = elsewhere
         self._quarantine_room = quarantine_room
+        self._folds_case = folds_case
         self._begin()
 
     def _begin(self) -> None:
@@ -193,7 +199,7 @@ class BatchDraft:
         host, name = key
         others = [entry.path for entry in self.batch.logs.of_host(host)]
         others += [draft.path for (other, _), draft in self._logs.items() if other == host]
-        return log_path(host, name, taken=others)
+        return log_path(host, name, taken=others, folds_case=self._folds_case)
 
     def sizes(self) -> list[tuple[LogKey, str, int]]:
         """Return which log appends how many bytes to which file."""

@@ -130,7 +130,12 @@ class Committer:
         Of a batch that failed no byte is left, and it can be given again.
         """
         drafts = [
-            BatchDraft(batch, self._ledger.elsewhere, self._files.quarantine_room)
+            BatchDraft(
+                batch,
+                self._ledger.elsewhere,
+                self._files.quarantine_room,
+                folds_case=self._archive.folds_case,
+            )
             for batch in batches
         ]
         planned = [draft for draft in drafts if self._plan(draft)]
