@@ -13,10 +13,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from natsconsole.domain.receivers import (
-    AnswerRule,
-    MessageRequest,
-)
+from natsconsole.domain.receivers import MessageRequest
 from natsconsole.gateway.jetstream import ApiError
 from natsconsole.gateway.key_value import KeyValueError
 from natsconsole.receiver.backfill import Backfill
@@ -40,10 +37,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 4000
 """Messages of one commit and of one pull request."""
-NAK_PAUSE = 0.5
-"""Seconds between two batches of naks: the server redelivers at once, and would spin."""
-HOLD_FIRST, HOLD_LONGEST = 0.25, 2.0
-"""Seconds between attempts to write a held batch, doubling from first to longest."""
 LOOK_AGAIN = 5.0
 """Seconds between two looks at the consumer: somebody may have edited it."""
 UNUSABLE = frozenset({10012, 10025, 10116, 10121, 10183, 10184})
@@ -55,7 +48,6 @@ _MAKE_ANEW_AFTER = (2, 6, 12)
 _LONG = 60.0
 """Seconds after which a disturbance has nothing to do with the one before."""
 _RIPENS = 0.02
-ACKNOWLEDGE = AnswerRule()
 _TROUBLES = (
     ApiError,
     ConnectionProblem,

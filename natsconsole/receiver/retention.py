@@ -7,7 +7,7 @@ owner to remove the empty one that is left of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -88,11 +88,10 @@ def plan_retention(
     now: float,
     *,
     settle: float = SETTLE,
-    is_spared: Callable[[str], bool] = lambda _: False,
 ) -> RetentionPlan:
     """Return what to delete, and which active files have to be rotated away first.
 
-    A file that changed less than ``settle`` seconds ago, or whose path ``is_spared``, stays.
+    A file that changed less than ``settle`` seconds ago stays.
     """
     deletable: list[FoundFile] = []
     silent: list[str] = []
@@ -103,7 +102,7 @@ def plan_retention(
         total += file.size
         if file.rotated is not None:
             may_go = limits.keep_bytes is not None or file.ended < oldest
-            if may_go and is_settled(file, now, settle) and not is_spared(file.path):
+            if may_go and is_settled(file, now, settle):
                 deletable.append(file)
         elif file.mtime < oldest and file.is_active:
             silent.append(file.path)

@@ -86,7 +86,7 @@ class Room:
             wants[f"partition {without[0]}, without a consumer now,"] = info.state.first_seq
         below = min([purge_target(info), info.state.last_seq + 1, *wants.values()])
         if below > info.state.first_seq:
-            purged = await around.jetstream.purge_stream(around.stream, below=below)
+            purged = await around.jetstream.purge(around.stream, below=below)
             self.purged += purged
             log.info("purged %s messages that every consumer has passed", purged)
             return ""
