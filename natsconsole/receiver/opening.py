@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 SYNC_INTERVAL = 1.0
 """Seconds between two syncs with ``--fsync interval``, unless so much waits that it is due."""
-DESCRIPTORS_KEPT = 48
+DESCRIPTORS_KEPT = 64
 ROOM_TO_OPEN = 1 << 20
 """Bytes: more than SQLite needs to open a ledger."""
 REWINDS = (2, 14, 0)
