@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from natsconsole.domain.integrity import MOST_LOST
-from natsconsole.receiver import log_draft
+from natsconsole.receiver import log_draft, partition_worker
+from natsconsole.receiver.committer import Committer
 from natsconsole.receiver.delivery import Delivery
+from natsconsole.receiver.ledger import PartitionEntry
 from natsconsole.receiver.log_draft import LogDraft
+from natsconsole.receiver.partition_logs import PartitionLogs
 from shipper.connection import Connection
 from tests.support.lab import lab
 from tests.support.nats_server import NatsServer
-from tests.support.pipeline import Source
+from tests.support.pipeline import Source, make_stream, receiver_config, running
 from tests.support.waiting import until
 
 HUGE = 10**18 - 1
@@ -168,3 +171,34 @@ async def test_a_row_that_the_ledger_cannot_hold_holds_one_log_only(
         await found.until_settled(41)
         assert (tmp_path / "out/evil/app.log").read_bytes() == b"x\n" * 20
         assert found.content(source) == source.content
+
+
+async def test_a_defect_in_one_partition_stops_no_other(
+    nats_server: NatsServer,
+    connection: Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(partition_worker, "LOOK_AGAIN", 0.5)
+    take_over = Committer.take_over
+
+    def fail(self: Committer, partition: int) -> tuple[PartitionLogs, PartitionEntry]:
+        if partition == 0:
+            raise RuntimeError("nobody thought of this")
+        return take_over(self, partition)
+
+    monkeypatch.setattr(Committer, "take_over", fail)
+    await make_stream(connection)
+    sources = [Source(connection, f"web{number}") for number in range(8)]
+    for source in sources:
+        await source.publish_lines(2)
+    async with running(nats_server, receiver_config(tmp_path / "out", lab=False)) as receiver:
+        await until(lambda: receiver.status("").written_lines > 0)
+        await until(lambda: "nobody thought of this" in receiver.status("").partitions[0].reason)
+        assert 0 < receiver.status("").written_lines < 16
+
+        monkeypatch.setattr(Committer, "take_over", take_over)
+        await until(lambda: receiver.status("").written_lines == 16)
+    for source in sources:
+        path = tmp_path / "out" / source.host / source.name
+        assert path.read_bytes() == source.content
