@@ -18,13 +18,14 @@ from natsconsole.cli.failures import failures_as_one_line
 from natsconsole.cli.log_format import log_format_flag, set_up_logging
 from natsconsole.cli.quantities import Duration, NumberRanges, Size
 from natsconsole.domain.receivers import ACK_POLICIES, AckPolicy, FsyncMode
+from natsconsole.receiver.archive import STATE_DIRECTORY
 from natsconsole.receiver.config import ReceiverConfig
 from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.control import Control
 from natsconsole.receiver.ledger import LedgerError
 from natsconsole.receiver.membership import MembershipError
 from natsconsole.receiver.metrics_server import MetricsServer
-from natsconsole.receiver.opening import STATE_DIRECTORY, ReceiverError, open_receiver
+from natsconsole.receiver.opening import ReceiverError, open_receiver
 from natsconsole.receiver.receiver import Receiver
 from natsconsole.receiver.retention import NO_LIMITS, Limits
 from natsconsole.receiver.rotation import Rotation
@@ -210,6 +211,7 @@ async def _receive(
         if server is not None:
             server.watch(
                 lambda: receiver.status(service.subject),
+                counted=receiver.counted,
                 is_connected=lambda: data.state == "connected",
                 upkeep=lambda: upkeep.last if upkeep is not None else None,
             )
@@ -233,6 +235,8 @@ async def _receive(
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+            # Side by side: with a dead network each waits for the last that it has sent.
+            await asyncio.gather(data.close(), control.close())
 
 
 def _connection(options: ConnectionOptions, name: str) -> Connection:

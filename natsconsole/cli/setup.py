@@ -13,15 +13,32 @@ from natsconsole.gateway.log_stream import LogStream, StreamPlan, apply, plan
 from shipper.connection import Connection
 from shipper.connection_flags import connection_flags
 from shipper.connection_options import ConnectionOptions
+from shipper.wire import BadHostError, publish_subject
 
 OLDEST_SERVER = (2, 12, 0)
 """The first whose ``partition`` takes a subject of any number of tokens."""
 
 
+def _prefix(_: click.Context, param: click.Parameter, value: str) -> str:
+    try:
+        publish_subject("any", value)  # a prefix keeps the rules of a host
+    except BadHostError:
+        raise click.BadParameter(
+            f"{value!r} is no subject without wildcards", param=param
+        ) from None
+    return value
+
+
 @click.command()
 @connection_flags
 @click.option("--stream", default="LOGS", show_default=True, metavar="NAME", help="Its name.")
-@click.option("--prefix", default="logs", show_default=True, help="Hosts publish to PREFIX.HOST.")
+@click.option(
+    "--prefix",
+    default="logs",
+    show_default=True,
+    callback=_prefix,
+    help="Hosts publish to PREFIX.HOST.",
+)
 @click.option(
     "--partitions",
     type=click.IntRange(1, 10_000),

@@ -11,9 +11,14 @@ from typing import NamedTuple
 
 from natsconsole.domain.receivers import LostRange
 
-SPANS_KEPT = 4
-"""Source files remembered of one log: a rotation chain is read oldest first."""
+SPANS_KEPT = 8
+"""Source files remembered of one log. A rotation chain is read oldest first and needs two; but
+several processes may write to one log side by side, each a file of its own."""
+FORGOTTEN = ""
+"""The file name of a span that stands for all that are not remembered any more."""
 GAPS_KEPT = 20
+MOST_LOST = 10**12
+"""Lines of one log that are counted as lost: ranges are claims, and sums have 64 bits."""
 UNKNOWN = -1
 """Line of a span beyond which another machine may have written: no gap can be told there."""
 
@@ -28,8 +33,24 @@ class Span(NamedTuple):
 
 
 def spans_kept(spans: Mapping[str, Span]) -> dict[str, Span]:
-    """Return the latest spans, oldest first."""
-    return dict(list(spans.items())[-SPANS_KEPT:])
+    """Return the latest spans, oldest first.
+
+    Of those that are left out the lowest end stays, as the span ``FORGOTTEN``, before all others.
+    """
+    known = [(file, span) for file, span in spans.items() if file != FORGOTTEN]
+    left_out, kept = known[:-SPANS_KEPT], dict(known[-SPANS_KEPT:])
+    ends = [span.end for _, span in left_out]
+    if FORGOTTEN in spans:
+        ends.append(spans[FORGOTTEN].end)
+    return {FORGOTTEN: Span(min(ends), UNKNOWN)} | kept if ends else kept
+
+
+def may_be_forgotten(spans: Mapping[str, Span], start: int) -> bool:
+    """Whether a file that is not among the spans may be one that was left out.
+
+    Such a one goes on at its end or behind it. What begins below the lowest of these ends is new.
+    """
+    return FORGOTTEN in spans and start >= spans[FORGOTTEN].end
 
 
 def gaps_kept(gaps: tuple[LostRange, ...]) -> tuple[LostRange, ...]:

@@ -22,8 +22,6 @@ ANSWERS: tuple[Answer, ...] = (
 )  # fmt: skip
 SAFE_ANSWERS: frozenset[Answer] = frozenset({"ack", "double-ack"})
 """Answers that cost nothing; every other needs a receiver started with ``--lab``."""
-WRITING_ANSWERS: frozenset[Answer] = frozenset({"ack", "double-ack", "in-progress", "withhold"})
-"""Answers that follow the lines' being written; nak, nak-delay and term write nothing."""
 
 Fault = Literal["none", "disk-full"]
 FsyncMode = Literal["always", "interval", "never"]

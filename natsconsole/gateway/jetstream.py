@@ -258,11 +258,6 @@ class JetStream:
         body = {"stream_name": stream, "config": config, "action": "create"}
         return await self._call(f"CONSUMER.CREATE.{stream}.{name}", body, ConsumerInfo)
 
-    async def update_consumer(self, stream: str, config: Json) -> ConsumerInfo:
-        name = config["durable_name"]
-        body = {"stream_name": stream, "config": config, "action": "update"}
-        return await self._call(f"CONSUMER.CREATE.{stream}.{name}", body, ConsumerInfo)
-
     async def delete_consumer(self, stream: str, consumer: str) -> None:
         """Delete a consumer; one that is gone already is no error."""
         try:
@@ -347,11 +342,6 @@ class JetStream:
                 return None
             raise
         return found.message.time
-
-    async def purge_stream(self, stream: str, *, below: int) -> int:
-        """Remove all messages below a stream sequence; returns how many."""
-        reply = await self._call(f"STREAM.PURGE.{stream}", {"seq": below}, _PurgeReply)
-        return reply.purged
 
     async def purge(self, stream: str, *, subject: str = "", below: int = 0, keep: int = 0) -> int:
         """Remove messages; returns how many. ``below`` and ``keep`` exclude each other."""

@@ -17,8 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from natsconsole.receiver.file_claims import FileClaims
 from natsconsole.receiver.rotated_names import is_renamed
 
+STATE_DIRECTORY = ".natsconsole"
+"""In the archive's directory: what is ours and no host's."""
 FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
 OPEN_FILES = 2048
@@ -48,6 +51,10 @@ class Archive:
 
     def __init__(self, directory: Path, *, open_files: int = OPEN_FILES) -> None:
         self._root = os.open(directory, _DIRECTORY_FLAGS & ~os.O_NOFOLLOW)
+        self.claims = FileClaims(self._root, STATE_DIRECTORY)
+        """Which files are ours to change. Nothing here looks at them: callers claim first."""
+        self.folds_case = self._folds_case()
+        """Whether names that differ in letter case alone are one file, as by default on macOS."""
         self._open_files = open_files
         self._files: OrderedDict[str, int] = OrderedDict()
         self._inodes: dict[str, int] = {}
@@ -127,6 +134,16 @@ class Archive:
             os.rename(file_name, name, src_dir_fd=directory, dst_dir_fd=directory)
             os.fsync(directory)
 
+    def remove(self, path: str) -> None:
+        """Delete a file, and its directory where nothing else is in it."""
+        self.forget(path)
+        directory_name, _, file_name = path.rpartition("/")
+        with self._directory(directory_name) as directory:
+            os.unlink(file_name, dir_fd=directory)
+        with contextlib.suppress(OSError):
+            os.rmdir(directory_name, dir_fd=self._root)
+            self._made.discard(directory_name)
+
     def forget(self, path: str) -> None:
         """Close a file; what was written to it is synced all the same."""
         file = self._files.pop(path, None)
@@ -191,7 +208,16 @@ class Archive:
         for file in self._files.values():
             os.close(file)
         self._files.clear()
+        self.claims.close()
         os.close(self._root)
+
+    def _folds_case(self) -> bool:
+        try:
+            found = os.stat(STATE_DIRECTORY, dir_fd=self._root)
+            other = os.stat(STATE_DIRECTORY.upper(), dir_fd=self._root)
+        except OSError:
+            return False
+        return os.path.samestat(found, other)
 
     def _file(self, path: str) -> int:
         file = self._files.get(path)

@@ -18,6 +18,7 @@ from natsconsole.receiver.batch import Batch, Outcome
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.ledger import LogEntry
 from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, key_of
+from natsconsole.receiver.quarantine import full_alarm
 from shipper.connection import ConnectionProblem
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class Backfill:
             outcome = await asyncio.shield(self._commit)
             if outcome.failure is not None:
                 raise outcome.failure
+            if outcome.not_kept:
+                around.alarm(full_alarm(partition))
             if key in outcome.broken:
                 self.reason = (outcome.broken[key].strerror or "").lower()
                 return False

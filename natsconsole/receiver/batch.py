@@ -43,3 +43,5 @@ class Outcome:
     """Messages of the broken logs, in order. The ledger knows that they are not written."""
     terminated: list[tuple[Delivery, str]] = field(default_factory=list)
     """Messages that are in quarantine, each with the reason."""
+    not_kept: int = 0
+    """How many of them are not there, because it is full."""

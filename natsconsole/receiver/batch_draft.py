@@ -5,8 +5,9 @@ Knows nothing of disks: a draft is planned, then written, and then accepted or d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from natsconsole.receiver.batch import Batch, Outcome
 from natsconsole.receiver.delivery import Delivery, stored_at
@@ -17,6 +18,8 @@ from natsconsole.receiver.log_draft import LogDraft
 from natsconsole.receiver.partition_logs import LogKey, key_of
 from natsconsole.receiver.quarantine import quarantine_path, quarantined_line, why_unwritable
 
+NOTHING_BROKEN: Mapping[LogKey, OSError] = MappingProxyType({})
+
 Elsewhere = Callable[[int, int, str, str], LogEntry | None]
 """Finds a log's row of another partition, by epoch, partition, host and name."""
 
@@ -24,19 +27,62 @@ Elsewhere = Callable[[int, int, str, str], LogEntry | None]
 class BatchDraft:
     """One batch on its way to disk: nothing of it counts until it is accepted."""
 
-    def __init__(self, batch: Batch, elsewhere: Elsewhere) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        elsewhere: Elsewhere,
+        quarantine_room: Callable[[int], int],
+        *,
+        folds_case: bool = False,
+    ) -> None:
+        """Prepare; nothing is known of it before ``plan``.
+
+        ``quarantine_room`` returns for how many bytes more there is room in a partition's file.
+        """
         self.batch = batch
         self._elsewhere = elsewhere
+        self._quarantine_room = quarantine_room
+        self._folds_case = folds_case
+        self._begin()
+
+    def _begin(self) -> None:
         self.outcome = Outcome()
         self.files_before: dict[str, FileEntry] = {}
         """Each file that is written to, as it is before."""
         self._logs: dict[LogKey, LogDraft] = {}
+        self._latest: LogKey | None = None
+        self._is_planned = False
+        self._broken = NOTHING_BROKEN
+        self.is_recorded = False
+        """Whether the ledger has it: then no byte of it may be taken back any more."""
         self._quarantine: list[bytes] = []
-        self._committed: int | None = batch.logs.committed
-        self._landmarks = batch.logs.landmarks
+        self._room: int | None = None
+        self._committed: int | None = self.batch.logs.committed
+        self._landmarks = self.batch.logs.landmarks
         self._entries: dict[LogKey, LogEntry] = {}
         self._files: dict[str, FileEntry] = {}
+
+    def plan(self, broken: Mapping[LogKey, OSError] = NOTHING_BROKEN) -> None:
+        """See what is to be written, anew at each call.
+
+        Args:
+            broken: logs whose messages are not even looked at, each with the reason.
+        """
+        self._begin()
+        self._broken = broken
         self._plan()
+        for key, error in broken.items():
+            self.break_log(key, error)
+        self._is_planned = True
+
+    def culprit(self, is_recordable: Callable[[LogEntry], bool]) -> LogKey | None:
+        """Return the log that a plan or its commit failed on with a defect, where that is known.
+
+        ``is_recordable`` says whether the ledger can hold a log's row.
+        """
+        if not self._is_planned:
+            return self._latest
+        return next((key for key, one in self._entries.items() if not is_recordable(one)), None)
 
     def _plan(self) -> None:
         batch = self.batch
@@ -79,6 +125,9 @@ class BatchDraft:
             else:
                 found.append(delivery)
         for key, of_log in by_log.items():
+            if key in self._broken and (self._is_backfill(key) or not self._log(key).parked_from):
+                self._log(key).deliveries += of_log
+                continue
             # A line without a range has nothing that could be amiss but its host.
             if (key[1] or not key[0]) and any(map(why_unwritable, of_log)):
                 self._take_carefully(of_log)
@@ -106,21 +155,35 @@ class BatchDraft:
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         self._log(key_of(delivery)).quarantine(delivery)
-        self._quarantine.append(quarantined_line(delivery, reason))
+        self._keep(quarantined_line(delivery, reason))
         self.outcome.terminated.append((delivery, reason))
+
+    def _keep(self, line: bytes) -> None:
+        """Keep what is given up, where there is room."""
+        if self._room is None:
+            self._room = self._quarantine_room(self.batch.logs.partition)
+        if len(line) > self._room:
+            self.outcome.not_kept += 1
+            return
+        self._room -= len(line)
+        self._quarantine.append(line)
 
     def _unpark(self, key: LogKey, skipped_to: int) -> None:
         draft = self._log(key)
         if self.batch.logs.skipped_to.get(key, 0) <= max(skipped_to, draft.mark):
             draft.unpark()
 
+    def _is_backfill(self, key: LogKey) -> bool:
+        return self.batch.backfill == key
+
     def _log(self, key: LogKey) -> LogDraft:
+        self._latest = key
         draft = self._logs.get(key)
         if draft is None:
             before = self.batch.logs.logs.get(key)
             if before is None:
                 before = self._new_log(key)
-            draft = LogDraft(before, is_backfill=self.batch.backfill == key)
+            draft = LogDraft(before, is_backfill=self._is_backfill(key))
             self._logs[key] = draft
         return draft
 
@@ -136,7 +199,7 @@ class BatchDraft:
         host, name = key
         others = [entry.path for entry in self.batch.logs.of_host(host)]
         others += [draft.path for (other, _), draft in self._logs.items() if other == host]
-        return log_path(host, name, taken=others)
+        return log_path(host, name, taken=others, folds_case=self._folds_case)
 
     def sizes(self) -> list[tuple[LogKey, str, int]]:
         """Return which log appends how many bytes to which file."""

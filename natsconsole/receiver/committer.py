@@ -2,15 +2,17 @@
 
 All partitions' batches that wait are committed together, with one sync and one transaction. A
 file that cannot be written is taken back and fails alone; a disk that is full fails the batch; a
-sync or a commit that fails takes back everything. Pure of network and event loop: runs in the
-disk thread.
+sync or a commit that fails takes back everything. What no code foresaw costs only the log that
+met it: that one is held. Pure of network and event loop: runs in the disk thread.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from natsconsole.receiver.archive import Archive
 from natsconsole.receiver.batch import Batch, Outcome
@@ -23,9 +25,11 @@ from natsconsole.receiver.ledger import (
     PartitionEntry,
 )
 from natsconsole.receiver.log_files import LogFiles
-from natsconsole.receiver.partition_logs import PartitionLogs
+from natsconsole.receiver.partition_logs import LogKey, PartitionLogs, Totals
 from natsconsole.receiver.reserve import Reserve
 from natsconsole.receiver.rotation import NEVER, Rotation
+
+log = logging.getLogger(__name__)
 
 _OF_THE_DISK = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE,
@@ -62,6 +66,9 @@ class Committer:
         self._now = now
         self.is_held: Callable[[int], bool] = lambda _: True
         """Says whether a partition is still ours: asked before anything of it is written."""
+        self.counted = Totals()
+        """What was committed here since the start; none of it ever falls. Read from any thread."""
+        self._last_defect = ""
 
     def take_over(self, partition: int) -> tuple[PartitionLogs, PartitionEntry]:
         """Load a partition and cut its files back to what the ledger knows of.
@@ -74,14 +81,16 @@ class Committer:
         entry = self._ledger.load(partition)
         files = dict(entry.files)
         changed: dict[str, FileEntry] = {}
-        for path, file in entry.files.items():
+        for path in entry.files:
             try:
-                now = self._files.recover(path, file)
+                before, now = self._files.begin(path, partition)
             except OSError:
                 del files[path]  # it is cut before it is written to, and its log held until then
                 continue
-            if now != file:
+            if now is not None and now != before:
                 changed[path] = now
+            else:
+                self._files.give_up(path)
         self._archive.sync()
         if changed:
             self._ledger.adopt(changed)
@@ -91,11 +100,17 @@ class Committer:
         """Leave a partition's files alone: whoever has it next cuts them back."""
         self._files.let_go(partition)
 
+    def give_up_unused(self) -> None:
+        """Let others write to files that we have not written to for a while."""
+        self._files.give_up_unused()
+
     def rotate_silent(self, logs: PartitionLogs, paths: Sequence[str]) -> None:
         """Close files that nobody writes to any more, so that retention can have them.
 
+        Empty ones are removed. Their rows stay: what is delivered again is known by them.
+
         Raises:
-            OSError: one cannot be renamed, or the ledger cannot be written.
+            OSError: one cannot be renamed or removed, or the ledger cannot be written.
         """
         self._files.cut_left_overs()
         for path in paths:
@@ -105,19 +120,87 @@ class Committer:
                 begun = self._files.rotate(path)
                 self._ledger.adopt({path: begun})
                 logs.files[path] = begun
+            elif self._files.remove_empty(path, logs):
+                self._ledger.adopt({path: FileEntry()})
+                logs.files[path] = FileEntry()
 
     def commit(self, batches: Sequence[Batch]) -> list[Outcome]:
         """Write, sync and commit batches of different partitions.
 
         Of a batch that failed no byte is left, and it can be given again.
         """
-        try:
-            drafts = [BatchDraft(batch, self._ledger.elsewhere) for batch in batches]
-        except LedgerReadError as error:
-            return [Outcome(failure=error) for _ in batches]
-        for together in apart(drafts):
-            self._commit(together)
+        drafts = [
+            BatchDraft(
+                batch,
+                self._ledger.elsewhere,
+                self._files.quarantine_room,
+                folds_case=self._archive.folds_case,
+            )
+            for batch in batches
+        ]
+        planned = [draft for draft in drafts if self._plan(draft)]
+        for together in apart(planned):
+            self._commit_or_part(together)
+        self._files.give_up_unused()
         return [draft.outcome for draft in drafts]
+
+    def _plan(self, draft: BatchDraft) -> bool:
+        """Plan a draft; False where that failed, and its outcome says why."""
+        try:
+            draft.plan()
+        except OSError as error:
+            draft.outcome = Outcome(failure=error)
+        except Exception as error:  # noqa: BLE001 - a defect must cost one log, not all of them
+            self._do_without_culprit(draft, error)
+        else:
+            return True
+        return False
+
+    def _commit_or_part(self, drafts: Sequence[BatchDraft]) -> None:
+        """Commit; after a defect each draft alone, and at last without the log that it is of."""
+        try:
+            self._commit(drafts)
+        except Exception as error:
+            if any(draft.is_recorded for draft in drafts):
+                raise  # whoever takes over again begins with what the ledger has
+            self._take_back(drafts)
+            if len(drafts) == 1:
+                self._do_without_culprit(drafts[0], error)
+                return
+            for draft in drafts:
+                if self._plan(draft):
+                    self._commit_or_part([draft])
+
+    def _do_without_culprit(self, draft: BatchDraft, error: Exception) -> None:
+        """Commit a draft without the log that meets a defect; hold all of it where that fails."""
+        broken: dict[LogKey, OSError] = {}
+        while True:
+            problem = self._defect(error)
+            key = draft.culprit(self._ledger.is_recordable)
+            if key is None or key in broken:
+                draft.outcome = Outcome(failure=problem)
+                return
+            broken[key] = problem
+            try:
+                draft.plan(broken)
+                self._commit([draft])
+            except OSError as unreadable:
+                draft.outcome = Outcome(failure=unreadable)
+                return
+            except Exception as another:
+                if draft.is_recorded:
+                    raise
+                self._take_back([draft])
+                error = another
+            else:
+                return
+
+    def _defect(self, error: Exception) -> OSError:
+        text = f"a defect of the receiver: {type(error).__name__}: {error}"
+        if text != self._last_defect:
+            log.error("%s", text, exc_info=error)
+            self._last_defect = text
+        return OSError(errno.EBADMSG, text)
 
     def _commit(self, drafts: Sequence[BatchDraft]) -> None:
         self._files.cut_left_overs()
@@ -133,7 +216,10 @@ class Committer:
             if draft.outcome.failure is None:
                 draft.outcome.failure = failure
             if draft.outcome.failure is None:
+                totals = draft.batch.logs.totals
+                before = replace(totals)
                 draft.accept()
+                self.counted.grow(before, totals)
 
     def _keep_reserve(self) -> OSError | None:
         if self._reserve is None or self._reserve.is_whole:
@@ -223,6 +309,8 @@ class Committer:
         except OSError as error:
             self._take_back(drafts)
             return error
+        for draft in drafts:
+            draft.is_recorded = True
         for draft in drafts:
             draft.name_new_logs(new)
         return None

@@ -323,7 +323,7 @@ class GroupConsumers:
             return consumer
         config = consumer.config | changes | {"metadata": kept}
         config = {key: value for key, value in config.items() if value is not None}
-        info = await self._jetstream.update_consumer(self._stream, config)
+        info = await self._jetstream.edit_consumer(self._stream, consumer.name, config)
         return GroupConsumer.read(info, self._group) or consumer
 
 

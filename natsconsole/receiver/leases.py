@@ -25,6 +25,8 @@ class Leases(Protocol):
 
     on_change: Callable[[], None]
     """Called, in the event loop, whenever ``wanted``, ``members`` or what is held may differ."""
+    knows_all_needs: bool
+    """Whether ``needed`` tells of every receiver. Where it does not, nothing may be purged."""
 
     @property
     def wanted(self) -> frozenset[int]:
@@ -118,8 +120,10 @@ class StaticPartitions:
     """Partitions by decree, for a server that is too old for membership: always held.
 
     Nothing keeps two receivers from being given the same partition, and ``needed`` knows of this
-    process alone: with such a server, do not purge for several groups.
+    process alone: what others have parked would be purged.
     """
+
+    knows_all_needs = False
 
     def __init__(self, partitions: Collection[int], *, name: str = "") -> None:
         self.on_change: Callable[[], None] = nothing

@@ -71,15 +71,16 @@ CREATE TABLE log (
 );
 """
 _LANDMARKS = """
-CREATE TABLE landmark (
+CREATE TABLE IF NOT EXISTS landmark (
     epoch INTEGER NOT NULL REFERENCES epoch,
     partition INTEGER NOT NULL,
     landmarks TEXT NOT NULL,
     PRIMARY KEY (epoch, partition)
 ) WITHOUT ROWID;
-CREATE INDEX log_of_host ON log (host, name)
+CREATE INDEX IF NOT EXISTS log_of_host ON log (host, name)
 """
-"""Not of the schema's version: a program that does not know it does without."""
+"""Not of the schema's version: a program that does not know it does without. One that does makes
+what an older one has left out."""
 _FROM_1_TO_2 = """
 ALTER TABLE file ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE file ADD COLUMN since REAL NOT NULL DEFAULT 0;
@@ -211,7 +212,7 @@ class Ledger:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA wal_autocheckpoint = 256")
-        if self._version() != SCHEMA_VERSION:
+        if self._version() != SCHEMA_VERSION or not self._is_complete():
             self._set_up(group)
         owner = self._identity("group")
         if owner != group:
@@ -233,7 +234,9 @@ class Ledger:
             elif version == 1:
                 self._run(_FROM_1_TO_2 + _LANDMARKS)
                 self._db.execute("INSERT INTO identity VALUES ('id', ?)", (secrets.token_hex(8),))
-            elif version != SCHEMA_VERSION:
+            elif version == SCHEMA_VERSION:
+                self._run(_LANDMARKS)
+            else:
                 raise LedgerError(
                     f"ledger {self._path} is of version {version}, this program knows "
                     f"{SCHEMA_VERSION}: use the program that wrote it, or another --dir"
@@ -248,6 +251,12 @@ class Ledger:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         return int(version)
 
+    def _is_complete(self) -> bool:
+        (found,) = self._db.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name IN ('landmark', 'log_of_host')"
+        ).fetchone()
+        return int(found) == 2
+
     def _run(self, statements: str) -> None:
         for statement in statements.split(";"):
             self._db.execute(statement)
@@ -255,6 +264,28 @@ class Ledger:
     def _identity(self, key: str) -> str:
         (value,) = self._db.execute("SELECT value FROM identity WHERE key = ?", (key,)).fetchone()
         return str(value)
+
+    def keep_to(self, stream: str) -> None:
+        """See that the ledger is of this stream: hosts of two would share their files.
+
+        Raises:
+            LedgerError: it is of another, or cannot be written.
+        """
+        try:
+            with self._transaction():
+                row = self._db.execute(
+                    "SELECT value FROM identity WHERE key = 'stream' UNION ALL "
+                    "SELECT stream FROM (SELECT stream FROM epoch ORDER BY id LIMIT 1) LIMIT 1"
+                ).fetchone()
+                owner = row[0] if row else stream
+                self._db.execute("INSERT OR IGNORE INTO identity VALUES ('stream', ?)", (owner,))
+        except LedgerWriteError as error:
+            raise LedgerError(str(error)) from error
+        if owner != stream:
+            raise LedgerError(
+                f"ledger {self._path} belongs to stream {owner!r}: "
+                f"give stream {stream!r} a --dir of its own"
+            )
 
     def begin_epoch(self, stream: str, created: str) -> bool:
         """Work on this stream. Returns whether an earlier one of that name was made anew.
@@ -306,6 +337,14 @@ class Ledger:
         (id_,) = self._db.execute(
             "INSERT INTO epoch (stream, created) VALUES (?, ?) RETURNING id", (stream, created)
         ).fetchone()
+        # What is older is of no use: a stream that comes back begins an epoch of its own. The rows
+        # of the epochs themselves stay: by them a commit that comes late is known to be late.
+        for table in ("log", "progress", "landmark"):
+            self._db.execute(
+                f"DELETE FROM {table} WHERE epoch IN "  # noqa: S608 - our names
+                "(SELECT id FROM epoch WHERE stream = ? AND id < ?)",
+                (stream, before if table == "log" else id_),
+            )
         self._db.execute(_CARRY_OVER, (id_, before))
         return int(id_)
 
@@ -416,6 +455,17 @@ class Ledger:
                         new[part.partition, log.host, log.name] = id_
         return new
 
+    def is_recordable(self, log: LogEntry) -> bool:
+        """Whether a log's row is one that the database can hold: text is UTF-8, numbers 64 bits."""
+        row = (log.host, log.name, *_row(log))
+        try:
+            self._db.execute(f"SELECT {', '.join('?' for _ in row)}", row)
+        except sqlite3.Error:
+            return True  # that is not the row's doing
+        except (OverflowError, ValueError, TypeError):
+            return False
+        return True
+
     def _is_over(self, epoch: int) -> bool:
         """Whether the stream of an epoch has been made anew since."""
         (newest,) = self._db.execute(
@@ -482,14 +532,7 @@ class Ledger:
         self._db.close()
 
 
-_COUNTED = (
-    "partition", "host", "name", "path", "lines", "messages", "bytes", "suppressed", "doubled",
-    "lost", "out_of_order", "quarantined", "written_at", "spans", "lost_ranges",
-)  # fmt: skip
-_CARRY_OVER = (
-    f"INSERT INTO log (epoch, mark, refused, {', '.join(_COUNTED)}) "  # noqa: S608 - our names
-    f"SELECT ?, 0, '[]', {', '.join(_COUNTED)} FROM log WHERE epoch = ?"
-)
+_CARRY_OVER = "UPDATE log SET epoch = ?, mark = 0, refused = '[]', parked_from = 0 WHERE epoch = ?"
 _UPSERT_FILE = (
     "INSERT INTO file VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE "
     "SET length = excluded.length, inode = excluded.inode, since = excluded.since"

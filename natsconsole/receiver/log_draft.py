@@ -11,10 +11,12 @@ from dataclasses import replace
 from itertools import pairwise
 
 from natsconsole.domain.integrity import (
+    MOST_LOST,
     UNKNOWN,
     Span,
     gaps_kept,
     lines_of,
+    may_be_forgotten,
     spans_kept,
     without,
 )
@@ -231,7 +233,8 @@ class LogDraft:
         fresh = data
         if known is None:
             before = next(reversed(list(self._spans.values())), None)
-            if before is not None and before.line != UNKNOWN and source.line:
+            is_new = not may_be_forgotten(self._spans, source.start)
+            if is_new and before is not None and before.line != UNKNOWN and source.line:
                 self._lose(source.file, 0, source.start, source.line)
         elif source.start > known.end and known.line == UNKNOWN:
             pass
@@ -252,7 +255,7 @@ class LogDraft:
         """
         start, end, file = source.start, source.end, source.file
         known_lost = lines_of(self._gaps)
-        forgotten = self.lost - known_lost
+        forgotten = max(0, self.lost - known_lost)
         fresh = b""
         for gap in self._gaps:
             low, high = max(start, gap.start), min(end, gap.end)
@@ -260,7 +263,7 @@ class LogDraft:
                 piece = data[low - start : high - start]
                 fresh += piece
                 self._gaps = without(self._gaps, file, low, high, piece.count(b"\n"))
-        self.lost -= known_lost - lines_of(self._gaps)
+        self.lost = max(0, self.lost - (known_lost - lines_of(self._gaps)))
         known = self._spans.get(file)
         if known is not None and known.end < end:
             if known.end < start and known.line != UNKNOWN:
@@ -278,9 +281,10 @@ class LogDraft:
         return b""
 
     def _lose(self, file: str, start: int, end: int, lines: int) -> None:
+        lines = min(lines, end - start, MOST_LOST)
         gap = LostRange(log=self._before.name, file=file, start=start, end=end, lines=lines)
         self._gaps = gaps_kept((*self._gaps, gap))
-        self.lost += lines
+        self.lost = min(self.lost + lines, MOST_LOST)
 
 
 def line_ends(data: bytes) -> int:

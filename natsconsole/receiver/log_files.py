@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from natsconsole.receiver.archive import Archive
 from natsconsole.receiver.ledger import FileEntry, Ledger
 from natsconsole.receiver.partition_logs import PartitionLogs
+from natsconsole.receiver.quarantine import MOST_BYTES, quarantine_path
 from natsconsole.receiver.rotated_names import next_rotated_name
 from natsconsole.receiver.rotation import Rotation
 
@@ -43,6 +44,7 @@ class LogFiles:
         self, archive: Archive, ledger: Ledger, rotation: Rotation, now: Callable[[], float]
     ) -> None:
         self._archive = archive
+        self._claims = archive.claims
         self._ledger = ledger
         self._rotation = rotation
         self._now = now
@@ -54,6 +56,29 @@ class LogFiles:
         for path, left in list(self._left_over.items()):
             if left.partition == partition:
                 del self._left_over[path]
+        self._claims.let_go(partition)
+
+    def give_up(self, path: str) -> None:
+        """Let others write to a file of which nothing is uncommitted."""
+        if path not in self._left_over:
+            self._claims.give_up(path)
+
+    def give_up_unused(self) -> None:
+        """Let others write to files that we have not written to for a while."""
+        self._claims.give_up_unused(is_needed=self._left_over.__contains__)
+
+    def begin(self, path: str, partition: int) -> tuple[FileEntry | None, FileEntry | None]:
+        """Claim a file and cut it back to what the ledger has of it by now.
+
+        Returns its row and what it is now, both None where there is no row: it is never cut then.
+
+        Raises:
+            UncertainFileError: it is longer than any batch could explain.
+            OSError: another receiver has it, or it cannot be looked at or cut.
+        """
+        self._claims.claim(path, partition)
+        recorded = self._ledger.file(path)
+        return recorded, recorded and self.recover(path, recorded)
 
     def ready(self, path: str, logs: PartitionLogs, size: int) -> FileEntry:
         """Return the file as it is to be appended to, begun anew where that is due."""
@@ -61,14 +86,7 @@ class LogFiles:
         if left is not None and left.problem is not None:
             raise left.problem
         now = self._now()
-        known = logs.files.get(path)
-        if known is None:
-            recorded = self._ledger.file(path)
-            if recorded is not None:
-                try:
-                    known = self.recover(path, recorded)
-                except UncertainFileError as error:
-                    raise OSError(errno.EFBIG, str(error)) from error
+        known = self._known(path, logs)
         found = self._archive.find(path)
         if found is None or known is None or found.inode != known.inode:
             # Ours is gone, was renamed or was never there: what lies there is not ours to cut.
@@ -76,19 +94,64 @@ class LogFiles:
             known = FileEntry(length, self._archive.inode(path), now)
         elif found.length != known.length:
             known = replace(known, length=found.length)
-        if self._rotation.is_due(known, size, now):
+        if path != quarantine_path(logs.partition) and self._rotation.is_due(known, size, now):
             known = self.rotate(path)
         return known if known.length else replace(known, since=now)
 
+    def _known(self, path: str, logs: PartitionLogs) -> FileEntry | None:
+        """Claim a file and return what is known of it; of one that was not ours, what is so now."""
+        if self._claims.claim(path, logs.partition):
+            logs.files.pop(path, None)
+        known = logs.files.get(path)
+        if known is not None:
+            return known
+        try:
+            recorded, known = self.begin(path, logs.partition)
+        except UncertainFileError as error:
+            self._claims.give_up(path)
+            raise OSError(errno.EFBIG, str(error)) from error
+        except OSError:
+            self._claims.give_up(path)
+            raise
+        if recorded is not None:
+            logs.files[path] = recorded
+        return known
+
+    def quarantine_room(self, partition: int) -> int:
+        """Return for how many bytes there is room in a partition's quarantine.
+
+        Raises:
+            OSError: it cannot be looked at.
+        """
+        found = self._archive.find(quarantine_path(partition))
+        return MOST_BYTES - (found.length if found is not None else 0)
+
     def may_be_closed(self, path: str, logs: PartitionLogs) -> bool:
         """Say whether a file is ours as it lies there, and has anything in it."""
+        if path not in logs.files or path in self._left_over:
+            return False
+        try:
+            known = self._known(path, logs)
+        except OSError:
+            return False
         found = self._archive.find(path)
-        return (
-            path in logs.files
-            and path not in self._left_over
-            and found is not None
-            and found.length > 0
-        )
+        return known is not None and found is not None and found.length > 0
+
+    def remove_empty(self, path: str, logs: PartitionLogs) -> bool:
+        """Remove a file of ours that never got a line, and its directory where that was its last.
+
+        Returns whether it did. What is known of it is to be forgotten then: its inode is free.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        if path not in logs.files or path in self._left_over:
+            return False
+        known, found = self._known(path, logs), self._archive.find(path)
+        if known is None or known.length or found != (0, known.inode):
+            return False
+        self._archive.remove(path)
+        return True
 
     def rotate(self, path: str) -> FileEntry:
         """Close a file under the next rotated name, and return what is begun in its place."""

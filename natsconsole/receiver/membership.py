@@ -119,6 +119,8 @@ class Membership:
         MembershipError: the group has a name that cannot stand in a key.
     """
 
+    knows_all_needs = True
+
     def __init__(
         self,
         connection: Connection,

@@ -1,6 +1,8 @@
 """A receiver's status as Prometheus metrics.
 
-Nothing is counted here: every scrape shows one status as it is. Hosts are no labels, because there
+Nothing is counted here: every scrape shows one status as it is, and what has been done since the
+start. The account in the status is of the partitions that the receiver has now, whoever wrote them:
+it falls when one of them goes, and so is no counter. Hosts are no labels, because there
 may be ten thousand of them; ask the receiver's control service about a host.
 """
 
@@ -19,33 +21,46 @@ from natsconsole.domain.receivers import (
     ReceiverState,
     ReceiverStatus,
 )
+from natsconsole.receiver.partition_logs import Totals
 from natsconsole.receiver.upkeep import UpkeepFigures
 
 _PREFIX = "natsconsole_receiver_"
 
 
 def exposition(
-    status: ReceiverStatus, upkeep: UpkeepFigures | None, *, connected: bool, accept: str = ""
+    status: ReceiverStatus,
+    counted: Totals,
+    upkeep: UpkeepFigures | None,
+    *,
+    connected: bool,
+    accept: str = "",
 ) -> tuple[bytes, str]:
     """Return the metrics and their content type, in the newest format that ``accept`` names."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshot(status, upkeep, connected=connected))
+    registry.register(_Snapshot(status, counted, upkeep, connected=connected))
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
 
 
 class _Snapshot(Collector):
     def __init__(
-        self, status: ReceiverStatus, upkeep: UpkeepFigures | None, *, connected: bool
+        self,
+        status: ReceiverStatus,
+        counted: Totals,
+        upkeep: UpkeepFigures | None,
+        *,
+        connected: bool,
     ) -> None:
         self._status = status
+        self._counted = counted
         self._upkeep = upkeep
         self._connected = connected
 
     def collect(self) -> Iterator[Metric]:
         yield from _identity(self._status, connected=self._connected)
-        yield from _lines(self._status)
-        yield from _integrity(self._status)
+        yield from _lines(self._counted)
+        yield from _integrity(self._counted)
+        yield from _whole_account(self._status)
         yield from _in_flight(self._status)
         yield from _partitions(self._status.partitions)
         if self._upkeep is not None:
@@ -74,30 +89,51 @@ def _identity(status: ReceiverStatus, *, connected: bool) -> Iterator[Metric]:
     yield _gauge("disk_free_bytes", "Free bytes on the archive's disk.", status.disk_free_bytes)
 
 
-def _lines(status: ReceiverStatus) -> Iterator[Metric]:
-    yield _counter(
-        "written_lines", "Lines written to the partitions it has now.", status.written_lines
-    )
-    yield _counter(
-        "written_messages", "Messages written to the partitions it has.", status.written_messages
-    )
-    yield _counter("written_bytes", "Bytes written to the partitions it has.", status.written_bytes)
-    yield _counter(
-        "redelivered_messages", "Deliveries beyond a message's first.", status.redelivered
-    )
+def _lines(counted: Totals) -> Iterator[Metric]:
+    yield _counter("written_lines", "Lines written since the start.", counted.lines)
+    yield _counter("written_messages", "Messages written since the start.", counted.messages)
+    yield _counter("written_bytes", "Bytes written since the start.", counted.bytes)
 
 
-def _integrity(status: ReceiverStatus) -> Iterator[Metric]:
-    yield _counter("lost_lines", "Lines that the sources' ranges prove missing.", status.lost)
-    yield _counter("doubled_lines", "Lines that may stand on another machine too.", status.doubled)
+def _integrity(counted: Totals) -> Iterator[Metric]:
     yield _counter(
-        "out_of_order_lines", "Lines written after later lines of their log.", status.out_of_order
+        "lost_lines",
+        "Lines found missing since the start; missing_lines tells what still is.",
+        counted.lost,
     )
-    yield _counter("suppressed_messages", "Repeats recognised and not written.", status.suppressed)
+    yield _counter(
+        "doubled_lines",
+        "Lines written since the start that may stand on another machine too.",
+        counted.doubled,
+    )
+    yield _counter(
+        "out_of_order_lines",
+        "Lines written since the start after later lines of their log.",
+        counted.out_of_order,
+    )
+    yield _counter(
+        "suppressed_messages",
+        "Repeats recognised since the start and not written.",
+        counted.suppressed,
+    )
     yield _counter(
         "quarantined_messages",
-        "Messages that can never be written, kept in quarantine.",
-        status.quarantined,
+        "Messages that can never be written, kept in quarantine since the start.",
+        counted.quarantined,
+    )
+
+
+def _whole_account(status: ReceiverStatus) -> Iterator[Metric]:
+    """What is so of the partitions it has now: all of it goes when a partition does."""
+    yield _counter(
+        "redelivered_messages",
+        "Deliveries beyond a message's first, since the start.",
+        status.redelivered,
+    )
+    yield _gauge(
+        "missing_lines",
+        "Lines that the sources' ranges prove missing in the partitions it has now.",
+        status.lost,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Self
 
 from natsconsole.domain.receivers import ReceiverState, ReceiverStatus
 from natsconsole.domain.terminal_text import visible
+from natsconsole.receiver.partition_logs import Totals
 from natsconsole.receiver.upkeep import UpkeepFigures
 from shipper.http_server import Address, HttpServer, Reply, prometheus_needed
 
@@ -31,6 +32,7 @@ class MetricsServer:
         )
         self._status: Callable[[], ReceiverStatus] | None = None
         self._is_connected: Callable[[], bool] = lambda: False
+        self._counted: Callable[[], Totals] = Totals
         self._upkeep: Callable[[], UpkeepFigures | None] = lambda: None
         # One thread: a crowd of scrapers waits, the receiver does not.
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrics")
@@ -44,10 +46,15 @@ class MetricsServer:
         self,
         status: Callable[[], ReceiverStatus],
         *,
+        counted: Callable[[], Totals] = Totals,
         is_connected: Callable[[], bool],
         upkeep: Callable[[], UpkeepFigures | None] = lambda: None,
     ) -> None:
-        """Serve this receiver from now on. All three are called in the event loop, per request."""
+        """Serve this receiver from now on. All of them are called in the event loop, per request.
+
+        ``counted`` returns what was done since the start; the others how it is now.
+        """
+        self._counted = counted
         self._is_connected = is_connected
         self._upkeep = upkeep
         self._status = status
@@ -80,6 +87,7 @@ class MetricsServer:
         encode = partial(
             exposition,
             self._status(),
+            self._counted(),
             self._upkeep(),
             connected=self._is_connected(),
             accept=headers.get("accept", ""),

@@ -17,7 +17,7 @@ from natsconsole.gateway.key_value import KeyValueError
 from natsconsole.gateway.log_stream import partitions_of, prefix_of
 from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.receiver.agreement import Agreement, read_agreement
-from natsconsole.receiver.archive import DIRECTORY_MODE, OPEN_FILES, Archive
+from natsconsole.receiver.archive import DIRECTORY_MODE, OPEN_FILES, STATE_DIRECTORY, Archive
 from natsconsole.receiver.committer import Committer
 from natsconsole.receiver.config import ReceiverConfig
 from natsconsole.receiver.consumers import GroupConsumers
@@ -40,10 +40,9 @@ from shipper.connection import (
 
 log = logging.getLogger(__name__)
 
-STATE_DIRECTORY = ".natsconsole"
 SYNC_INTERVAL = 1.0
 """Seconds between two syncs with ``--fsync interval``, unless so much waits that it is due."""
-DESCRIPTORS_KEPT = 48
+DESCRIPTORS_KEPT = 64
 ROOM_TO_OPEN = 1 << 20
 """Bytes: more than SQLite needs to open a ledger."""
 REWINDS = (2, 14, 0)
@@ -83,7 +82,7 @@ async def open_receiver(
     state_directory = _make_directories(config.directory)
     archive = Archive(config.directory, open_files=_open_files(count))
     reserve = Reserve(state_directory / f"reserve-{config.name}")
-    ledger = _open_ledger(state_directory / "ledger.db", config.group, archive, reserve)
+    ledger = _open_ledger(state_directory / "ledger.db", config, archive, reserve)
     committer = Committer(
         archive,
         ledger,
@@ -217,16 +216,26 @@ async def _stream(jetstream: JetStream, stream: str) -> StreamInfo:
         raise ReceiverError(str(error)) from error
 
 
-def _open_ledger(path: Path, group: str, archive: Archive, reserve: Reserve) -> Ledger:
+def _open_ledger(path: Path, config: ReceiverConfig, archive: Archive, reserve: Reserve) -> Ledger:
     """Open the ledger, on a full disk with the room that a receiver of our name has kept."""
     try:
-        return Ledger(path, group=group)
+        return _ledger_of(path, config)
     except LedgerError as error:
         if archive.free_bytes() > ROOM_TO_OPEN:
             raise
         if not reserve.release():
             raise LedgerError(f"{error}: the disk is full, free some of it") from error
-        return Ledger(path, group=group)
+        return _ledger_of(path, config)
+
+
+def _ledger_of(path: Path, config: ReceiverConfig) -> Ledger:
+    ledger = Ledger(path, group=config.group)
+    try:
+        ledger.keep_to(config.stream)
+    except LedgerError:
+        ledger.close()
+        raise
+    return ledger
 
 
 def _make_directories(directory: Path) -> Path:

@@ -43,6 +43,12 @@ class Totals:
         self.out_of_order += sign * entry.out_of_order
         self.quarantined += sign * entry.quarantined
 
+    def grow(self, before: Totals, after: Totals) -> None:
+        """Add by how much each figure has grown: what goes down later was counted all the same."""
+        for name in self.__slots__:
+            growth = getattr(after, name) - getattr(before, name)
+            setattr(self, name, getattr(self, name) + max(0, growth))
+
 
 @dataclass(slots=True, kw_only=True)
 class PartitionLogs:

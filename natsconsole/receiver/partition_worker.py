@@ -13,10 +13,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from natsconsole.domain.receivers import (
-    AnswerRule,
-    MessageRequest,
-)
+from natsconsole.domain.receivers import MessageRequest
 from natsconsole.gateway.jetstream import ApiError
 from natsconsole.gateway.key_value import KeyValueError
 from natsconsole.receiver.backfill import Backfill
@@ -40,10 +37,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 4000
 """Messages of one commit and of one pull request."""
-NAK_PAUSE = 0.5
-"""Seconds between two batches of naks: the server redelivers at once, and would spin."""
-HOLD_FIRST, HOLD_LONGEST = 0.25, 2.0
-"""Seconds between attempts to write a held batch, doubling from first to longest."""
 LOOK_AGAIN = 5.0
 """Seconds between two looks at the consumer: somebody may have edited it."""
 UNUSABLE = frozenset({10012, 10025, 10116, 10121, 10183, 10184})
@@ -55,7 +48,6 @@ _MAKE_ANEW_AFTER = (2, 6, 12)
 _LONG = 60.0
 """Seconds after which a disturbance has nothing to do with the one before."""
 _RIPENS = 0.02
-ACKNOWLEDGE = AnswerRule()
 _TROUBLES = (
     ApiError,
     ConnectionProblem,
@@ -80,7 +72,9 @@ class PartitionWorker:
         self._generation = -1
         self._look_at = 0.0
         self._in_vain = 0
-        """Take-overs in a row after which nothing was delivered before the next disturbance."""
+        """Take-overs in a row after which nothing was committed before the next disturbance."""
+        self._committed_before = 0
+        """What was committed at the last take-over."""
         self._took_over_at = 0.0
         self._make_anew = False
         self._sure_to: int | None = None
@@ -122,6 +116,13 @@ class PartitionWorker:
                 except _TROUBLES as error:
                     self.partition.set("waiting", str(error))
                     await self.partition.wait(_RETRY)
+                except Exception as error:
+                    # A defect: the other partitions go on, and this one begins again.
+                    log.exception("partition %s", self.partition.number)
+                    self.partition.set(
+                        "waiting", f"a defect of the receiver: {type(error).__name__}: {error}"
+                    )
+                    await self.partition.wait(LOOK_AGAIN)
                 if not self._is_wanted():
                     await self._hand_over()
         finally:
@@ -133,7 +134,10 @@ class PartitionWorker:
         pull = self.partition.pull
         if pull is None or not pull.disturbance:
             return
-        is_news = pull.delivered or time.monotonic() - self._took_over_at > _LONG
+        committed = self.partition.logs.committed or 0
+        is_news = (
+            committed > self._committed_before or time.monotonic() - self._took_over_at > _LONG
+        )
         self._in_vain = 0 if is_news else self._in_vain + 1
         self._make_anew = pull.is_refused and self._in_vain in _MAKE_ANEW_AFTER
         if self._in_vain > 1:
@@ -229,6 +233,7 @@ class PartitionWorker:
         self._sure_to = entry.committed
         self.partition.consumer, logs.doubtful_to = taken.consumer, taken.doubtful_to
         self.partition.logs = logs
+        self._committed_before = logs.committed or 0
         if logs.parked or await self._is_anything_kept():
             await self._writer.parked_changed()
         pull = Pull(
@@ -294,7 +299,11 @@ class PartitionWorker:
             if self._answers.rule_has_changed:
                 continue  # what came since is to be answered as was said before it came
             self.partition.see_arrivals()
-            deliveries = pull.take(BATCH) if is_leaving or self._is_ripe(pull) else []
+            limit = BATCH
+            if pull.doubts():
+                limit = min(BATCH, pull.buffered_count)
+                await self._see_that_payloads_come(pull)
+            deliveries = pull.take(limit) if is_leaving or self._is_ripe(pull) else []
             if deliveries or self.partition.held_logs.is_due(time.monotonic()):
                 await self._answers.settle(deliveries)
                 continue
@@ -380,7 +389,17 @@ class PartitionWorker:
             self._settings = settings
         elif time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + LOOK_AGAIN
+            await self._around.disk.call(self._around.committer.give_up_unused)
             await self._look_at_consumer(consumer, pull)
+
+    async def _see_that_payloads_come(self, pull: Pull) -> None:
+        """Raise ApiError where it is the consumer that keeps payloads from us."""
+        if self.partition.consumer is not None:
+            try:
+                await self._look_at_consumer(self.partition.consumer, pull)
+            except ApiError:
+                pull.leave_out_empty()
+                raise
 
     async def _look_at_consumer(self, consumer: GroupConsumer, pull: Pull) -> None:
         around = self._around

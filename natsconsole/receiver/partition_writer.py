@@ -16,6 +16,7 @@ from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.leases import LeaseLostError
 from natsconsole.receiver.orders import Orders
 from natsconsole.receiver.partition import Partition
+from natsconsole.receiver.quarantine import full_alarm
 from natsconsole.receiver.surroundings import Surroundings
 from shipper.connection import ConnectionProblem
 
@@ -81,6 +82,10 @@ class PartitionWriter:
             log.info("partition %s: writing %r again", self._partition.number, host)
         for (host, _), error in outcome.broken.items():
             log.warning("partition %s: holding %r: %s", self._partition.number, host, error)
+        if outcome.not_kept:
+            log.warning("partition %s: %s messages went to a quarantine that is full",
+                        self._partition.number, outcome.not_kept)  # fmt: skip
+            self._around.alarm(full_alarm(self._partition.number))
         given_up = {delivery.sequence for delivery, _ in outcome.terminated}
         written = [one for one in batch if one.written and one.sequence not in given_up]
         return Written(written + await self._park(), outcome.terminated)

@@ -80,6 +80,7 @@ class Pull:
         self.delivered = 0
         """Messages that came."""
         self._unseen: list[Delivery] = []
+        self._maybe_bare = False
         self.pending = 0
         """Messages the consumer has still to deliver, as of the last delivery."""
 
@@ -116,6 +117,19 @@ class Pull:
         """Return what came since this was asked last, taken or not, in order."""
         arrivals, self._unseen = self._unseen, []
         return arrivals
+
+    def doubts(self) -> bool:
+        """Whether messages came, since this was asked last, that may have been robbed of payload.
+
+        So a consumer marks them that delivers headers only; but so may any client, where there was
+        no payload. Nothing of it may be taken before the consumer has been looked at.
+        """
+        came, self._maybe_bare = self._maybe_bare, False
+        return came
+
+    def leave_out_empty(self) -> None:
+        """Forget what is buffered without a payload: the consumer has kept it."""
+        self._buffer = deque(one for one in self._buffer if one.payload)
 
     def take(self, limit: int) -> list[Delivery]:
         """Take up to ``limit`` deliveries, in order."""
@@ -170,9 +184,6 @@ class Pull:
         if self._last_consumer_sequence not in (None, consumer_sequence - 1):
             self._disturb("a delivery went missing on the way")
             return
-        if not payload and b"\nNats-Msg-Size:" in headers:
-            self._refuse("it delivers headers only")
-            return
         self._last_consumer_sequence = consumer_sequence
         self.delivered += 1
         if not self._pin:
@@ -187,6 +198,8 @@ class Pull:
         delivery = Delivery(
             sequence, consumer_sequence, deliveries, reply, host, source, payload, heard
         )
+        if not payload and b"\nNats-Msg-Size:" in headers:
+            self._maybe_bare = True
         self._expected -= 1
         self._buffered_bytes += len(payload)
         if not self._buffer:

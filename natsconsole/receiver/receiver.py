@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -39,6 +40,7 @@ from natsconsole.receiver.faults import write_fault
 from natsconsole.receiver.orders import Orders
 from natsconsole.receiver.partition import Partition
 from natsconsole.receiver.partition_answers import CannotAnswerError
+from natsconsole.receiver.partition_logs import Totals
 from natsconsole.receiver.partition_worker import UNUSABLE, PartitionWorker
 from natsconsole.receiver.report import Report
 from natsconsole.receiver.room import Room
@@ -47,9 +49,11 @@ from shipper.connection import ConnectionProblem
 
 log = logging.getLogger(__name__)
 
-DRAIN_LIMIT = 3.0
+DRAIN_LIMIT = 2.0
 """Seconds a drain may take: whatever is not committed then comes again."""
-LEAVE_LIMIT = 1.0
+HAND_OVER_LIMIT = 0.25
+"""Seconds for workers to end that are told to, twice: a dead network answers none of them."""
+LEAVE_LIMIT = 0.75
 """Seconds to tell the group that we go: it finds out by itself later."""
 ANSWER_LIMIT = 3.0
 """Seconds to wait until a worker has answered one message."""
@@ -105,14 +109,11 @@ class Receiver:
             for task in drained:
                 task.result()
         finally:
-            for task in (*tasks, stopping, room):
-                task.cancel()
-            await asyncio.gather(*tasks, room, return_exceptions=True)
+            await _end([*tasks, stopping, room])
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEAVE_LIMIT):
                     await self._around.leases.leave()
-            leases.cancel()
-            await asyncio.gather(leases, return_exceptions=True)
+            await _end([leases])
 
     def drain(self) -> None:
         """Pull no more, finish what is in memory, and end."""
@@ -281,6 +282,10 @@ class Receiver:
         """Return the whole state; ``subject`` is where the control endpoints listen."""
         return self._report.status(subject)
 
+    def counted(self) -> Totals:
+        """Return what this process has committed since it started, of whatever partitions."""
+        return replace(self._around.committer.counted)
+
     def hosts(self, request: HostsRequest) -> HostsReply:
         """Return the named hosts, or one page of all in name order."""
         return self._report.hosts(request)
@@ -302,6 +307,16 @@ class Receiver:
     def _nudge(self) -> None:
         for partition in self._partitions:
             partition.nudge()
+
+
+async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks; those that tidy up meanwhile get little time for it, and none at last."""
+    for _ in range(2):
+        pending = {task for task in tasks if not task.done()}
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending, timeout=HAND_OVER_LIMIT)
 
 
 def _require_delay(seconds: float) -> None:

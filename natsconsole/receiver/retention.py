@@ -1,12 +1,13 @@
 """Which files of the archive have been kept long enough. Pure: the sweep does what is said here.
 
 Only rotated files are ever deleted. A host that went silent still has an active file; once its
-last line is too old, whoever owns the partition has to rotate it away before it can go.
+last line is too old, whoever owns the partition has to rotate it away before it can go. So has the
+owner to remove the empty one that is left of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -72,7 +73,8 @@ class RetentionPlan:
     deletions: tuple[Deletion, ...]
     """Oldest first."""
     silent: tuple[str, ...]
-    """Active files whose last line is older than ``keep_age``: to be rotated by their owner."""
+    """Active files whose last line is older than ``keep_age``: to be rotated by their owner, or
+    removed where they are empty."""
     files: int
     """How many there are, before any deletion."""
     bytes: int
@@ -86,11 +88,10 @@ def plan_retention(
     now: float,
     *,
     settle: float = SETTLE,
-    is_spared: Callable[[str], bool] = lambda _: False,
 ) -> RetentionPlan:
     """Return what to delete, and which active files have to be rotated away first.
 
-    A file that changed less than ``settle`` seconds ago, or whose path ``is_spared``, stays.
+    A file that changed less than ``settle`` seconds ago stays.
     """
     deletable: list[FoundFile] = []
     silent: list[str] = []
@@ -101,9 +102,9 @@ def plan_retention(
         total += file.size
         if file.rotated is not None:
             may_go = limits.keep_bytes is not None or file.ended < oldest
-            if may_go and is_settled(file, now, settle) and not is_spared(file.path):
+            if may_go and is_settled(file, now, settle):
                 deletable.append(file)
-        elif file.mtime < oldest and file.size and file.is_active:
+        elif file.mtime < oldest and file.is_active:
             silent.append(file.path)
     deletable.sort(key=_oldest_first)
     deletions: list[Deletion] = []

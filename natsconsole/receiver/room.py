@@ -68,6 +68,11 @@ class Room:
     async def _purge(self, info: StreamInfo) -> str:
         """Purge as far as is allowed; returns what is in the way where that makes no room."""
         around = self._around
+        if not around.leases.knows_all_needs:
+            return (
+                f"the stream is {fullness(info):.0%} full, and this server (before 2.11) tells no "
+                "receiver what others have still to read: nothing is purged, do it yourself"
+            )
         needed = await needed_by_consumers(around.jetstream, info)
         without = around.consumers.partitions_without(
             [one for one, _ in needed], around.partition_count
@@ -81,7 +86,7 @@ class Room:
             wants[f"partition {without[0]}, without a consumer now,"] = info.state.first_seq
         below = min([purge_target(info), info.state.last_seq + 1, *wants.values()])
         if below > info.state.first_seq:
-            purged = await around.jetstream.purge_stream(around.stream, below=below)
+            purged = await around.jetstream.purge(around.stream, below=below)
             self.purged += purged
             log.info("purged %s messages that every consumer has passed", purged)
             return ""

@@ -82,10 +82,13 @@ class Surroundings:
     def host_of(self, subject: str, source: SourceRange | None) -> str:
         """Return the host of a stored message: what its subject says, whatever its headers claim.
 
-        With ``legacy_subjects`` the series' own ``p<N>`` token before the host is left out.
+        With ``legacy_subjects`` the series' own ``p<N>`` token before the host is left out. Empty
+        where there is none, or one that is no UTF-8: no ledger and no status can name it.
         """
         tokens = subject.split(".", self._tokens_before_host)
         host = tokens[-1] if len(tokens) > self._tokens_before_host else ""
+        if not _is_utf8(host):
+            return ""
         if self.legacy_subjects and source is None:
             return _LEGACY_PARTITION.sub("", host, count=1)
         return host
@@ -159,6 +162,15 @@ class Surroundings:
     def lock_path(self, partition: int) -> Path:
         """Return the lock file that fences a partition on this machine."""
         return self.state_directory / f"{self.stream}-p{partition}.lock"
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether text from the wire was UTF-8: bytes that were not are lone surrogates by now."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def nanoseconds(stamp: str) -> int:

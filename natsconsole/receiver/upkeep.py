@@ -103,20 +103,17 @@ class Upkeep:
         *,
         state_directory: Path,
         on_silent: Callable[[Sequence[str]], None] = lambda _: None,
-        is_spared: Callable[[str], bool] = lambda _: False,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; nothing is touched before ``start`` or ``sweep``.
 
         ``on_silent`` is told, in upkeep's thread and at every sweep, the paths of active files that
-        must be rotated away; some belong to other receivers, some to nobody. ``is_spared`` says
-        which paths must be left alone for now: those of rotations that are not in the ledger yet.
+        must be rotated away; some belong to other receivers, some to nobody.
         """
         self._directory = directory
         self._config = config
         self._lock_path = state_directory / "sweep.lock"
         self._on_silent = on_silent
-        self._is_spared = is_spared
         self._now = now
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
@@ -178,7 +175,6 @@ class Upkeep:
             self._config.limits,
             self._now(),
             settle=self._config.settle,
-            is_spared=self._is_spared,
         )
         self.last = replace(
             self.last, files=plan.files, bytes=plan.bytes, swept=self._now(), is_sweeper=is_sweeper
@@ -243,7 +239,7 @@ class Upkeep:
         due = [
             file
             for file in sorted(files, key=lambda file: file.ended)
-            if is_settled(file, now, self._config.settle) and not self._is_spared(file.path)
+            if is_settled(file, now, self._config.settle)
         ]
         if not due:
             return

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+from click.testing import CliRunner
+
+from natsconsole.cli.setup import setup
 from natsconsole.gateway.jetstream import JetStream
 from shipper.connection import Connection
 from tests.support.fake_nats import FakeNats
@@ -47,3 +51,10 @@ async def test_a_server_that_is_too_old_is_named() -> None:
     assert code == 2
     assert "nats-server 2.11.4" in errors
     assert "2.12 or later" in errors
+
+
+@pytest.mark.parametrize("prefix", ["", "lo gs", "logs.", "logs.>", "*", "logs..x", "l\x7fogs"])
+def test_a_prefix_that_is_no_subject_is_refused_before_anything_else(prefix: str) -> None:
+    result = CliRunner().invoke(setup, ["--prefix", prefix, "-s", "nats://127.0.0.1:1"])
+    assert result.exit_code == 2
+    assert "is no subject without wildcards" in result.output

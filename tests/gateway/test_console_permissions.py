@@ -144,7 +144,7 @@ async def test_they_change_nothing(server: NatsServer, receiver: Receiver) -> No
         assert receiver.status("").state == "running"
         jetstream = JetStream(connection)
         with pytest.raises(PermissionDeniedError):
-            await jetstream.purge_stream("LOGS", below=10)
+            await jetstream.purge("LOGS", below=10)
         with pytest.raises(PermissionDeniedError):
             await jetstream.delete_consumer("LOGS", "any")
         with pytest.raises(PermissionDeniedError):

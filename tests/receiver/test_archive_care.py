@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from natsconsole.cli.receive import _upkeep, receive
-from natsconsole.receiver.opening import STATE_DIRECTORY
+from natsconsole.receiver.archive import STATE_DIRECTORY
 from natsconsole.receiver.retention import Limits
 from natsconsole.receiver.rotated_names import read_rotated
 from natsconsole.receiver.rotation import Rotation
@@ -71,6 +71,48 @@ async def test_a_silent_hosts_file_is_rotated_away_and_deleted(
         await silent.publish_lines(1)
         await until(lambda: receiver.status("").written_lines == 16)
     assert (out / "silent/app.log").read_bytes() == silent.content[before:]
+
+
+async def test_of_a_host_that_is_gone_nothing_is_left_but_its_account(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path
+) -> None:
+    jetstream = await make_stream(connection)
+    out = tmp_path / "out"
+    config = receiver_config(out)
+    gone = Source(connection, "gone")
+    upkeep_config = UpkeepConfig(limits=Limits(keep_age=DAY), interval=0.1, settle=0.2)
+    long_ago = time.time() - 2 * DAY
+    async with running(nats_server, config) as receiver:
+        await gone.publish_lines(5)
+        await until(lambda: receiver.status("").written_lines == 5)
+        os.utime(out / "gone/app.log", (long_ago, long_ago))
+        async with _upkeep(config, upkeep_config, receiver) as upkeep:
+            assert upkeep is not None
+            await until(lambda: upkeep.last.deleted == 1, within=30)
+            assert (out / "gone/app.log").exists(), "kept for as long as any"
+            (out / "gone/somebodys.txt").write_bytes(b"")
+            os.utime(out / "gone/app.log", (long_ago, long_ago))
+            await until(lambda: not (out / "gone/app.log").exists(), within=30)
+            assert (out / "gone/somebodys.txt").exists()
+
+            before = len(gone.content)
+            await gone.publish_lines(2)
+            await until(lambda: receiver.status("").written_lines == 7)
+            assert (out / "gone/app.log").read_bytes() == gone.content[before:]
+            (out / "gone/somebodys.txt").unlink()
+            os.utime(out / "gone/app.log", (long_ago, long_ago))
+            await until(lambda: upkeep.last.deleted == 2, within=30)
+            os.utime(out / "gone/app.log", (long_ago, long_ago))
+            await until(lambda: not (out / "gone").exists(), within=30)
+
+    consumers = await jetstream.consumers("LOGS")
+    for consumer in consumers:
+        await jetstream.delete_consumer("LOGS", consumer.name)
+    async with running(nats_server, config) as receiver:
+        before = len(gone.content)
+        await gone.publish_lines(1)
+        await until(lambda: receiver.status("").written_lines == 8)
+    assert (out / "gone/app.log").read_bytes() == gone.content[before:]
 
 
 async def test_of_two_receivers_each_rotates_its_own(

@@ -278,3 +278,31 @@ def test_a_file_that_is_no_ledger_stops(tmp_path: Path) -> None:
 
     with pytest.raises(LedgerError, match="cannot be used"):
         Ledger(path, group="archive")
+
+
+@pytest.mark.parametrize("dropped", ["TABLE landmark", "INDEX log_of_host"])
+def test_a_ledger_from_before_landmarks_is_read(disk: Disk, dropped: str) -> None:
+    disk.commit(message(1, b"a\n", start=0))
+    disk.ledger._db.execute(f"DROP {dropped}")
+    again = disk.crash()
+    again.commit(message(2, b"b\n", start=2, line=1))
+
+    last = again.crash()
+    assert last.content() == b"a\nb\n"
+    names = [name for (name,) in last.ledger._db.execute("SELECT name FROM sqlite_master")]
+    assert dropped.split()[1] in names
+
+
+def test_hosts_that_differ_in_case_alone_share_no_file_where_case_is_folded(disk: Disk) -> None:
+    disk.archive.folds_case = True
+    disk.commit(message(1, b"a\n", host="Web1"), message(2, b"b\n", host="web1"))
+    disk.commit(message(3, b"c\n", host="WEB1"))
+
+    paths = {log.host: log.path for log in disk.logs.logs.values()}
+    assert paths["web1"] == "web1/web1.log"
+    assert len({path.casefold() for path in paths.values()}) == 3
+    assert {host: disk.content(path) for host, path in paths.items()} == {
+        "Web1": b"a\n",
+        "web1": b"b\n",
+        "WEB1": b"c\n",
+    }

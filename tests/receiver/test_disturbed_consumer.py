@@ -59,7 +59,7 @@ class Bench:
     async def edit(self, **changes: Any) -> None:
         name = await self.consumer()
         config = (await self.jetstream.consumer_info("LOGS", name)).config | changes
-        await self.jetstream.update_consumer("LOGS", config)
+        await self.jetstream.edit_consumer("LOGS", config["durable_name"], config)
 
     async def publish(self, count: int = 10) -> None:
         for _ in range(count):

@@ -42,3 +42,19 @@ def test_two_names_never_share_a_path(one: str, other: str) -> None:
 def test_a_message_that_names_no_log_goes_to_the_hosts_own() -> None:
     assert log_path("web1", "") == "web1/web1.log"
     assert log_path("web1", "app.log") == "web1/app.log"
+
+
+@pytest.mark.parametrize("host", ["Web1", "WEB1", "web1", "wEb1", "Web1.Example.net"])
+def test_where_case_is_folded_no_host_has_the_directory_of_another(host: str) -> None:
+    """And where it is not, names stay as they are."""
+    others = {"Web1", "WEB1", "web1", "wEb1"} - {host}
+    path = log_path(host, "app.log", folds_case=True)
+    assert path.casefold() not in {
+        log_path(other, "app.log", folds_case=True).casefold() for other in others
+    }
+    assert log_path(host, "app.log") == f"{host}/app.log"
+
+
+def test_a_host_stays_where_its_logs_are() -> None:
+    path = log_path("Web1", "new.log", taken=["Web1/app.log"], folds_case=True)
+    assert path == "Web1/new.log"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from natsconsole.domain.integrity import SPANS_KEPT
+from natsconsole.domain.integrity import GAPS_KEPT, SPANS_KEPT
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.ledger import LogEntry
 from natsconsole.receiver.log_draft import LogDraft
@@ -220,6 +220,50 @@ def test_as_many_files_as_are_remembered_are_recognised() -> None:
 
     assert log.content == b"".join(LINES[0:2]) * SPANS_KEPT
     assert log.entry.suppressed == SPANS_KEPT
+
+
+@given(
+    turns=st.lists(st.integers(0, 3 * SPANS_KEPT), max_size=200),
+    missing=st.sets(st.integers(0, 199)),
+)
+def test_files_side_by_side_are_not_taken_for_lost(turns: list[int], missing: set[int]) -> None:
+    """Of many sources of one log each line comes once, unless it does not come at all."""
+    log = Log()
+    places: dict[int, int] = {}
+    written, lost = b"", 0
+    for sequence, source in enumerate(turns, start=1):
+        first = places.get(source, 0)
+        if first == len(LINES):
+            continue
+        places[source] = first + 1
+        if sequence - 1 in missing:
+            lost += 1
+            continue
+        log.commit([message(sequence, first, first + 1, file=f"f{source}")])
+        written += LINES[first]
+    assert log.content == written
+    assert (log.entry.lost == 0) if not missing else (log.entry.lost <= lost)
+    assert log.entry.lost == log.lines_in_ranges or len(log.entry.lost_ranges) == GAPS_KEPT
+
+
+def test_of_as_many_live_files_as_are_remembered_each_gap_is_counted() -> None:
+    log = Log()
+    numbers = itertools.count(1)
+    for line in range(4):
+        for source in range(SPANS_KEPT):
+            if line != 2:
+                log.commit([message(next(numbers), line, line + 1, file=f"f{source}")])
+    assert log.entry.lost == SPANS_KEPT
+
+
+def test_a_late_beginning_is_lost_behind_a_long_chain_too() -> None:
+    log = Log()
+    numbers = itertools.count(1)
+    for file in range(3 * SPANS_KEPT):
+        log.commit([message(next(numbers), 0, 10, file=f"f{file}")])
+    assert log.entry.lost == 0
+    log.commit([message(next(numbers), 4, 10, file="last")])
+    assert log.entry.lost == 4
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -167,4 +167,4 @@ async def test_harmful_names_stay_below_the_directory(
     assert set(os.listdir(tmp_path)) == {"nats", "out"}  # noqa: PTH208 - names
     assert all(len(part) <= 64 for name in found for part in name.split("/"))
     names = {path.name for path in (out / ".natsconsole").iterdir()}
-    assert all(name.startswith(("ledger.db", "reserve-", "LOGS-p")) for name in names)
+    assert all(name.startswith(("ledger.db", "reserve-", "LOGS-p", "files-")) for name in names)

@@ -23,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from natsconsole.domain.receivers import PartitionStatus, ReceiverStatus
 from natsconsole.receiver.metrics_server import MetricsServer
+from natsconsole.receiver.partition_logs import Totals
 from natsconsole.receiver.upkeep import UpkeepFigures
 from shipper.connection import Connection
 from shipper.http_server import Address, HttpError
@@ -37,14 +38,17 @@ STATUS = ReceiverStatus(
     name="east-1", group="archive", stream="LOGS", subject="s", pid=1, version="0.1.0",
     now=1000.0, started=900.0, directory="/srv/logs", lab=False, state="held",
     reason="disk full: \x1b[2Jnothing lost", held_since=990.0, unacked=7, unwritten=3,
-    held_messages=5, redelivered=2, written_lines=10_000_000_000_001, written_messages=20,
-    written_bytes=30, suppressed=4, lost=1, doubled=6, out_of_order=8, quarantined=9,
+    held_messages=5, redelivered=2, lost=11,
     disk_free_bytes=123_456_789, parked_hosts=2, max_ack_pending=500, alarms=("a", "b"),
     members=("east-1", "east-2"),
     partitions=(
         PartitionStatus(partition=0, state="held", unacked=7, held_messages=5, delivered=40),
         PartitionStatus(partition=1, state="waiting", committed=30),
     ),
+)  # fmt: skip
+COUNTED = Totals(
+    lines=10_000_000_000_001, messages=20, bytes=30, suppressed=4, lost=1, doubled=6,
+    out_of_order=8, quarantined=9,
 )  # fmt: skip
 FIGURES = UpkeepFigures(files=12, bytes=3456, swept=998.5, deleted=3, compressed=2, saved_bytes=99)
 
@@ -81,7 +85,12 @@ def samples(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
 
 async def test_metrics_show_the_status() -> None:
     async with MetricsServer(LOCAL) as server:
-        server.watch(lambda: STATUS, is_connected=lambda: True, upkeep=lambda: FIGURES)
+        server.watch(
+            lambda: STATUS,
+            counted=lambda: COUNTED,
+            is_connected=lambda: True,
+            upkeep=lambda: FIGURES,
+        )
         answer = await get(server, "/metrics")
 
     assert answer.status == 200
@@ -92,6 +101,7 @@ async def test_metrics_show_the_status() -> None:
         "written_bytes_total": 30, "redelivered_messages_total": 2, "lost_lines_total": 1,
         "doubled_lines_total": 6, "out_of_order_lines_total": 8, "suppressed_messages_total": 4,
         "quarantined_messages_total": 9, "unacked_messages": 7, "unwritten_messages": 3,
+        "missing_lines": 11,
         "held": 1, "held_seconds": 10, "held_messages": 5, "parked_hosts": 2, "alarms": 2,
         "members": 2, "connected": 1, "disk_free_bytes": 123_456_789, "start_time_seconds": 900,
         "max_ack_pending_messages": 500, "ack_wait_seconds": 30, "archive_files": 12,
@@ -118,7 +128,7 @@ async def test_metrics_show_the_status() -> None:
 
 async def test_open_metrics_for_those_who_ask() -> None:
     async with MetricsServer(LOCAL) as server:
-        server.watch(lambda: STATUS, is_connected=lambda: True)
+        server.watch(lambda: STATUS, counted=lambda: COUNTED, is_connected=lambda: True)
         answer = await get(
             server, "/metrics", accept="application/openmetrics-text; version=1.0.0, text/plain"
         )
@@ -294,7 +304,9 @@ async def test_of_a_real_receiver_through_a_lost_server(
         running(nats_server, receiver_config(tmp_path / "out")) as receiver,
     ):
         server.watch(
-            lambda: receiver.status(""), is_connected=lambda: connection.state == "connected"
+            lambda: receiver.status(""),
+            counted=receiver.counted,
+            is_connected=lambda: connection.state == "connected",
         )
         await source.publish_lines(30)
         await until(lambda: receiver.status("").written_lines == 30, within=30)
@@ -311,3 +323,29 @@ async def test_of_a_real_receiver_through_a_lost_server(
     assert (ready.status, ready.body) == (200, "receiving\n")
     assert (lost.status, lost.body) == (503, "not connected to the NATS server\n")
     assert alive.status == 200
+
+
+async def test_counters_do_not_fall_when_a_partition_goes(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path
+) -> None:
+    await make_stream(connection)
+    sources = [Source(connection, f"web{number}") for number in range(6)]
+    out = tmp_path / "out"
+    async with (
+        MetricsServer(LOCAL) as server,
+        running(nats_server, receiver_config(out)) as receiver,
+    ):
+        server.watch(
+            lambda: receiver.status(""), counted=receiver.counted, is_connected=lambda: True
+        )
+        for source in sources:
+            await source.publish_lines(5)
+        await until(lambda: receiver.status("").written_lines == 30, within=30)
+        other = receiver_config(out, name="receiver-2")
+        async with running(nats_server, other) as second:
+            await until(lambda: 0 < receiver.status("").written_lines < 30, within=30)
+            found = samples((await get(server, "/metrics")).body)
+            assert found["written_lines_total", ()] == 30
+            assert found["written_bytes_total", ()] == sum(len(one.content) for one in sources)
+            await until(lambda: second.status("").written_lines > 0)
+            assert second.counted().lines == 0, "it has written none of what it took over"

@@ -20,6 +20,7 @@ from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection, ConnectionOptions
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream, receiver_config, running
+from tests.support.programs import Program
 from tests.support.waiting import until
 
 
@@ -150,3 +151,31 @@ async def test_lame_duck_mode(tmp_path: Path) -> None:
             await bench.until_identical(within=30)
             bench.see_account(receiver)
     await server.stop()
+
+
+@pytest.mark.parametrize("policy", ["explicit", "none"])
+async def test_it_ends_in_time_though_the_server_is_frozen(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path, policy: str
+) -> None:
+    await make_stream(connection)
+    bench = Bench(tmp_path / "out", connection)
+    program = Program(
+        "natsconsole", "receive", "-s", nats_server.url, "--dir", bench.out, "--ack-policy", policy
+    )
+    async with program:
+        await bench.publish()
+        await bench.until_identical(within=30)
+        os.kill(nats_server.pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            code, _, errors = await program.terminate()
+            took = time.monotonic() - began
+        finally:
+            os.kill(nats_server.pid, signal.SIGCONT)
+    assert (code, "Traceback" in errors) == (0, False), errors
+    assert took < 5.0
+    await connection.wait_connected(5)
+    async with running(nats_server, receiver_config(bench.out)) as receiver:
+        await bench.publish()
+        await bench.until_identical(within=30)
+        bench.see_account(receiver)

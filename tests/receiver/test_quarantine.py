@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from natsconsole.receiver import log_files
 from natsconsole.receiver.answers import TERM
 from natsconsole.receiver.backfill import RETRY_FIRST
 from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.replies import Replies
+from natsconsole.receiver.rotation import Rotation
 from shipper.connection import Connection
 from tests.support.lab import ONE_PARTITION, SHORT, lab, lines_of
 from tests.support.nats_server import NatsServer
@@ -207,3 +209,35 @@ async def test_the_account_survives_a_restart(
             "lost_ranges", "out_of_order", "quarantined", "doubled", "last_written",
         ):  # fmt: skip
             assert getattr(after, name) == getattr(before, name), name
+
+
+async def test_a_full_quarantine_stops_nobody(
+    nats_server: NatsServer,
+    connection: Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_files, "MOST_BYTES", 1000)
+    out = tmp_path / "out"
+    rotation = Rotation(size=400)
+    async with lab(nats_server, connection, out, rotation=rotation) as found:
+        source = Source(connection, "web1")
+        for _ in range(8):
+            await publish_lie(connection, source)
+            await source.publish_lines(1)
+        await found.until_settled(16)
+
+        kept = len(found.quarantined())
+        assert 2 <= kept <= 4
+        assert found.host("web1").quarantined == 8
+        (alarm,) = found.receiver.status("").alarms
+        assert alarm.startswith("the quarantine of partition 0 is full")
+        path = out / ".natsconsole/quarantine-p0.jsonl"
+        assert path.stat().st_size <= 1000
+        assert len(list(path.parent.glob("quarantine-*"))) == 1, "it is not rotated"
+        path.rename(path.with_suffix(".old"))
+        await publish_lie(connection, source)
+        await found.until_settled(17)
+        assert [one["sequence"] for one in found.quarantined()] == [17]
+    rotated = sorted((out / "web1").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    assert b"".join(one.read_bytes() for one in rotated) == source.content

@@ -284,3 +284,24 @@ async def test_unknown_stream_names_the_mend(
     with pytest.raises(ReceiverError, match="natsconsole setup --stream LOGS"):
         async with running(nats_server, receiver_config(tmp_path / "out")):
             pass
+
+
+async def test_many_writers_of_one_log_are_not_taken_for_lost_lines(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path
+) -> None:
+    """As where several processes of one host are piped to a shipper each."""
+    jetstream = await make_stream(connection)
+    sources = [Source(connection, "web1", name="stdin") for _ in range(12)]
+    for number, source in enumerate(sources):
+        source.file = f"f{number}"
+    config = receiver_config(tmp_path / "out")
+    for lines in (30, 60):
+        async with running(nats_server, config) as receiver:
+            for _ in range(lines // 12 + 1):
+                for source in sources:
+                    await source.publish_lines(1)
+            total = sum(source.content.count(b"\n") for source in sources)
+            await until_committed(receiver, total)
+            await until(lambda: receiver.status("").unacked == 0)
+            assert receiver.status("").lost == 0
+    assert await outstanding(jetstream) == 0

@@ -71,18 +71,16 @@ def test_silent_hosts_active_files_are_named_for_their_owner() -> None:
     ]  # fmt: skip
     plan = plan_retention(files, Limits(keep_age=30 * DAY), NOW)
 
-    assert plan.silent == ("web1/app.log",)
+    assert plan.silent == ("web1/app.log", "web3/empty.log")
     assert plan.deletions == ()
 
 
-def test_a_file_just_rotated_or_spared_stays() -> None:
+def test_a_file_just_rotated_stays() -> None:
     fresh, settled = rotated(29, touched=40 * DAY), rotated(31, touched=40 * DAY)
     limits = Limits(keep_age=DAY, keep_bytes=1)
     plan = plan_retention([fresh, settled], limits, NOW, settle=30)
-    spared = plan_retention([settled], limits, NOW, settle=30, is_spared=settled.path.__eq__)
 
     assert [each.file for each in plan.deletions] == [settled]
-    assert spared.deletions == ()
 
 
 @pytest.mark.parametrize("limits", [{"keep_age": 0.0}, {"keep_bytes": 0}, {"keep_bytes": -1}])

@@ -14,7 +14,7 @@ import pytest
 
 from natsconsole.gateway.jetstream import API_PREFIX, JetStream
 from natsconsole.gateway.log_stream import LogStream
-from natsconsole.receiver import partition_worker, room
+from natsconsole.receiver import opening, partition_worker, room
 from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection
@@ -208,3 +208,30 @@ async def test_lines_of_a_parked_host_are_not_purged(
         for _ in range(300):
             assert await publish(well, connection, tries=500)
         await until_written(out, parked, well)
+
+
+async def test_where_receivers_do_not_know_of_each_other_nothing_is_purged(
+    nats_server: NatsServer,
+    connection: Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As with nats-server 2.10: what another group has parked lies below its ack floor."""
+    monkeypatch.setattr(opening, "HAS_TTL", (99, 0, 0))
+    jetstream = await make_stream(connection, SMALL)
+    parked, well = Source(connection, "parked"), Source(connection, "well")
+    (tmp_path / "b" / "parked" / "parked.log").mkdir(parents=True)
+    both = frozenset({0, 1})
+    few = ConsumerSettings(ack_wait_seconds=1.0, max_ack_pending=10)
+    one = receiver_config(tmp_path / "a", partitions=both)
+    two = receiver_config(tmp_path / "b", partitions=both, group="copy", settings=few)
+    async with running(nats_server, one) as first, running(nats_server, two) as second:
+        for _ in range(20):
+            assert await publish(parked, connection)
+        await until(lambda: second.status("").parked_hosts == 1, within=30)
+        await fill(connection, well)
+        await until(lambda: "nothing is purged, do it yourself" in alarms(first))
+        await until_written(tmp_path / "b", well)
+        assert await first_sequence(jetstream) == 1
+        (tmp_path / "b" / "parked" / "parked.log").rmdir()
+        await until_written(tmp_path / "b", parked)

@@ -9,7 +9,7 @@ import os
 import random
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,6 @@ class Collector:
     def upkeep(
         self,
         *,
-        is_spared: Callable[[str], bool] = lambda _: False,
         limits: Limits | None = None,
         compress_level: int | None = None,
         room: int = 0,
@@ -72,7 +71,6 @@ class Collector:
             config,
             state_directory=self.state,
             on_silent=on_silent,
-            is_spared=is_spared,
         )
 
 
@@ -141,14 +139,10 @@ def test_of_two_receivers_one_sweeps_and_both_hear_of_the_silent(collector: Coll
     assert not old.exists()
 
 
-def test_what_is_just_rotated_or_spared_is_left_alone(collector: Collector) -> None:
+def test_what_is_just_rotated_is_left_alone(collector: Collector) -> None:
     fresh = collector.put("web1", stamped(40 * DAY), age=40 * DAY)
     limits = Limits(keep_age=DAY, keep_bytes=1)
     collector.upkeep(limits=limits, compress_level=6, settle=30).sweep()
-    assert fresh.exists()
-
-    spared = f"web1/{fresh.name}".__eq__
-    collector.upkeep(limits=limits, compress_level=6, is_spared=spared).sweep()
     assert fresh.exists()
 
     collector.upkeep(limits=limits, compress_level=6).sweep()

@@ -19,9 +19,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos.proxy import Link
+from natsconsole.demo.nats_server import nats_server_binary
 from shipper.connection import Connection, ConnectionOptions
 from tests.shipper.shipping import api, arrives, content, following, make_stream, shipping, stored
-from tests.support.nats_server import NatsServer, nats_server_binary
+from tests.support.nats_server import NatsServer
 from tests.support.waiting import until
 
 LINES = b"".join(b"line %06d %s\n" % (number, b"." * 80) for number in range(20_000))

