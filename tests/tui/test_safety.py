@@ -50,53 +50,58 @@ TOGETHER = {
 """The same, so short that a narrow column shows them: a whole console is started for each."""
 
 
+MAX_NAME = 4_096
+"""Bytes: a server takes no longer line, so no longer subject."""
+
+
 def hostile_gateway(text: str) -> FakeGateway:
-    """A gateway in which every text is this one."""
-    row = HostRow(host=text, partition=text, state="held", lines_per_second=3, lag_seconds=9)
+    """A gateway in which every text is this one; a name is no longer than a server lets it be."""
+    name = text[:MAX_NAME]
+    row = HostRow(host=name, partition=name, state="held", lines_per_second=3, lag_seconds=9)
     line = LogLine(sequence=7, index=0, time=NOW, text=text)
     status = receiver(
-        name=text,
-        reason=text,
+        name=name,
+        reason=name,
         state="held",
         held_since=NOW,
-        directory=text,
-        group=text,
-        version=text,
-        alarms=(text,),
-        members=(text, "another" + text),
-        rule=AnswerRule(answer="term", reason=text, hosts=text),
-        partitions=(PartitionStatus(partition=0, state="elsewhere", owner=text, reason=text),),
+        directory=name,
+        group=name,
+        version=name,
+        alarms=(name,),
+        members=(name, "another" + name),
+        rule=AnswerRule(answer="term", reason=name, hosts=name),
+        partitions=(PartitionStatus(partition=0, state="elsewhere", owner=name, reason=name),),
     )
     gateway = FakeGateway(
         HomeSnapshot(
-            taken=NOW, stream=text, hosts=(row,), hosts_total=1, receivers=(status,), problem=text
+            taken=NOW, stream=name, hosts=(row,), hosts_total=1, receivers=(status,), problem=name
         ),
-        link=Link(state="live", address=text, server_name=text, server_version=text, error=text),
-        lines={text: [line]},
-        marks={text: HostMarks(delivered=7)},
+        link=Link(state="live", address=name, server_name=name, server_version=name, error=name),
+        lines={name: [line]},
+        marks={name: HostMarks(delivered=7)},
     )
     message = UnackedMessage(
-        sequence=7, host=text, partition=0, deliveries=2, age=1, remaining=4, written=True
+        sequence=7, host=name, partition=0, deliveries=2, age=1, remaining=4, written=True
     )
-    gateway.flying = [InFlightMessage(receiver=text, message=message)]
+    gateway.flying = [InFlightMessage(receiver=name, message=message)]
     gateway.stored = {
         7: StreamMessage(
             sequence=7,
-            subject=text,
-            host=text,
+            subject=name,
+            host=name,
             time=NOW,
-            headers=((text, text),),
+            headers=((name, name),),
             payload=payload_of(text),
         )
     }
-    gateway.known = {text: HostStatus(host=text, partition=0, delivered=7, written=7, reason=text)}
+    gateway.known = {name: HostStatus(host=name, partition=0, delivered=7, written=7, reason=name)}
     event = Advisory(
-        id=text, kind="terminated", time=text, stream=text, consumer=text, sequence=7, sentence=text
+        id=name, kind="terminated", time=name, stream=name, consumer=name, sequence=7, sentence=name
     )
     gateway.seen = EventsSeen(
-        events=(event,), counts=(("terminated", 1),), history=text, revision=1
+        events=(event,), counts=(("terminated", 1),), history=name, revision=1
     )
-    gateway.looks_at_all.snapshot = hostile_look(text)
+    gateway.looks_at_all.snapshot = hostile_look(name)
     return gateway
 
 
