@@ -104,13 +104,15 @@ class AlertsScreen(ModalScreen[None]):
             yield AlertRows()
 
     def on_mount(self) -> None:
-        """Show what was found when the screen was opened."""
+        """Show what was found last: newer alerts may have come before there was a box for them."""
         self.show(self._alerts, self._now)
 
     def show(self, alerts: tuple[OpenAlert, ...], now: float) -> None:
         """Show the newest alerts."""
+        self._alerts, self._now = alerts, now
         number = sum(needs_a_person(one.alert) for one in alerts)
-        self.query_one("#alerts").border_title = f"alerts {number}"
-        rows = self.query_one(AlertRows)
-        rows.now = now
-        rows.alerts = alerts
+        for box in self.query("#alerts"):
+            box.border_title = f"alerts {number}"
+        for rows in self.query(AlertRows):
+            rows.now = now
+            rows.alerts = alerts

@@ -417,7 +417,7 @@ class HomeScreen(PaneKeys):
         from natsconsole.tui.alerts.screen import AlertsScreen
 
         top = self.app.screen
-        if isinstance(top, AlertsScreen) and top.is_mounted:
+        if isinstance(top, AlertsScreen):
             top.show(self.open_alerts, self.now)
 
     @on(AlertLine.Opened)
