@@ -125,6 +125,7 @@ class HardenedClient(Client):
         writer = getattr(self._transport, "_io_writer", None)
         if writer is not None:
             writer.transport.abort()
+            _hear_the_end(writer)
 
     # What nats-py calls, made safe.
 
@@ -258,3 +259,12 @@ def _cancel_subscription(sub: Any) -> None:
         iterator._cancel()
     for future in list((sub._pending_next_msgs_calls or {}).values()):
         future.cancel()
+
+
+def _hear_the_end(writer: asyncio.StreamWriter) -> None:
+    """Let asyncio know that a reset connection is no news, which its garbage may report else."""
+    closed: asyncio.Future[None] | None = getattr(
+        getattr(writer, "_protocol", None), "_closed", None
+    )
+    if closed is not None:
+        closed.add_done_callback(lambda ended: None if ended.cancelled() else ended.exception())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -786,3 +788,30 @@ def test_a_bad_server_is_refused_in_one_line(url: str) -> None:
         ConnectionOptions(servers=(url,))
     assert "hid" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+async def test_a_reset_connection_is_reported_once() -> None:
+    ends: list[asyncio.Future[None]] = []
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        endless = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, endless)
+        writer.transport.abort()
+
+    made = asyncio.StreamReaderProtocol.connection_made
+
+    def note(protocol: Any, transport: Any) -> None:
+        made(protocol, transport)
+        ends.append(protocol._closed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio.StreamReaderProtocol, "connection_made", note)
+        async with await asyncio.start_server(reset, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            connection = Connection(ConnectionOptions(servers=(f"nats://127.0.0.1:{port}",)))
+            with pytest.raises(ConnectFailedError, match="reset by peer"):
+                await connection.open()
+            await asyncio.sleep(0)
+    unread = [end for end in ends if end.done() and end._log_traceback]
+    assert unread == [], "asyncio would print a traceback of it, should it come to that first"
+    assert any(isinstance(end.exception(), ConnectionResetError) for end in ends if end.done())
