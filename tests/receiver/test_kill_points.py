@@ -22,6 +22,7 @@ TIMES = (1, 2)
 """The first passing makes files and rows, the second adds to them."""
 ONCE = ("adopt", "reserve", "release")
 """Points that are passed once."""
+POLICIES = ["explicit", pytest.param("all", marks=pytest.mark.long)]
 ON_THE_WAY = ("pull", "adopt", "half", "write", "sync", "commit", "ack", "reserve", "release")
 """Points that any line passes; the others need a rotation or trouble."""
 
@@ -86,7 +87,7 @@ class Collector:
         return row[0] if row else 0
 
 
-@pytest.mark.parametrize("policy", ["explicit", "all"])
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("point", ON_THE_WAY)
 async def test_killed_at_the_point_and_nothing_is_lost_or_doubled(
     nats_server: NatsServer, connection: Connection, tmp_path: Path, point: str, policy: str
@@ -171,7 +172,7 @@ async def test_killed_while_a_message_goes_to_quarantine(
     assert collector.content(source) == source.content
 
 
-@pytest.mark.parametrize("policy", ["explicit", "all"])
+@pytest.mark.parametrize("policy", POLICIES)
 async def test_killed_while_a_log_is_parked_and_filled_up(
     nats_server: NatsServer, connection: Connection, tmp_path: Path, policy: str
 ) -> None:

@@ -207,7 +207,7 @@ async def go_through_pages(text: str, *, is_production: bool = False) -> None:
     gateway.stored[7] = replace(gateway.stored[7], payload=payload_of(text))
     gateway.refusal = GatewayError(text[:65_536])
     contexts = FakeContexts([Context(name=text, description=text, address=text, problem=text)])
-    async with console(gateway, waits=False, contexts=contexts) as it:
+    async with console(gateway, size=(100, 30), waits=False, contexts=contexts) as it:
         await it.shows("HOSTS 1")
         for name, keys in PAGES.items():
             await it.press(*keys)
