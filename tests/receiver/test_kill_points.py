@@ -165,7 +165,8 @@ async def test_killed_while_a_message_goes_to_quarantine(
         await connection.request("logs.web1", b"not nine bytes\n", headers=headers)
         await source.publish_lines(5)
         await collector.run_until_killed(point)
-        assert len(collector.quarantine()) == number
+        # The second kill may be at the first one's termination, before the next is looked at.
+        assert collector.quarantine() in ([6], [6, 17])
     await collector.run_to_the_end()
 
     assert collector.quarantine() == [6, 17], "each once"
