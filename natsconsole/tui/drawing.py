@@ -7,18 +7,21 @@ widget that is drawn anew sends only the cells that differ: over SSH a quiet scr
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region, Size
 from textual.reactive import var
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
 from natsconsole.domain.terminal_text import visible
+from natsconsole.tui.hooks import WithHooks
 from natsconsole.tui.inks import palette
 
 Ink = Literal[
@@ -131,7 +134,7 @@ def changed_span(old: Strip | None, new: Strip) -> tuple[int, int] | None:
     return (start, end - start) if end > start else None
 
 
-class Drawn(Widget):
+class Drawn(Widget, metaclass=WithHooks):
     """A widget made of lines that it draws itself; ``repaint`` sends what has changed.
 
     Its hooks raise instead of being abstract: Textual's metaclass leaves no room for ABCMeta's.
@@ -155,9 +158,9 @@ class Drawn(Widget):
             self._base = self.rich_style
         return self._base
 
+    @abstractmethod
     def draw(self, y: int) -> Strip:
         """Return the line at this place on the widget. Each widget draws its own."""
-        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def line(self) -> Line:
         """Return an empty line in this widget's colours."""
@@ -229,10 +232,17 @@ class OneLine(Drawn):
     OneLine { height: 1; width: 1fr; }
     """
 
+    @abstractmethod
     def draw_line(self) -> Line:
         """Return the line. Each widget draws its own."""
-        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def draw(self, y: int) -> Strip:  # noqa: ARG002 - there is only one
         """Draw the line at the widget's width."""
         return self.finish(self.draw_line())
+
+
+def fade(screen: Screen[Any], but: str, *, is_stale: bool) -> None:
+    """Draw all but what a selector names in pale colours while it may no longer be true."""
+    for widget in screen.query("Drawn").exclude(but):
+        if isinstance(widget, Drawn):
+            widget.is_stale = is_stale

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from textual import events
 from textual.reactive import var
 
@@ -22,9 +24,9 @@ class KeyLine(OneLine):
     kept: tuple[str, ...] = LAST
     """Ids of commands that are never cut off, however narrow the screen."""
 
+    @abstractmethod
     def shown(self) -> list[Command]:
         """Return the commands to show, the more important first."""
-        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def watch_refused(self) -> None:
         """Make the refused ones faint."""

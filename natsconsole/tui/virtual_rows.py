@@ -6,6 +6,8 @@ when it scrolls. Rows that come all the time need neither: here only differing c
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from textual.strip import Strip
 
 from natsconsole.tui.drawing import Drawn, Line
@@ -24,18 +26,18 @@ class VirtualRows(Drawn, can_focus=True):
     """Whether the scroll bar's column divides the rows from what is beside them."""
 
     @property
+    @abstractmethod
     def total(self) -> int:
         """How many rows there are."""
-        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     @property
     def last_top(self) -> int:
         """The top of the last page."""
         return max(0, self.total - self.size.height)
 
+    @abstractmethod
     def draw_row(self, number: int, y: int) -> Strip:
         """Return a row at the width of ``row_width``; rows beyond the last are asked for too."""
-        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     @property
     def row_width(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -56,17 +57,17 @@ class PaneKeys(ReceiverKeys):
         return tuple(self.query(LogPane))
 
     @property
+    @abstractmethod
     def pane(self) -> LogPane:
         """The pane that keys act on."""
-        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
+    @abstractmethod
     def moment(self) -> float:
         """Return the time, in seconds since the epoch."""
-        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
+    @abstractmethod
     def read_lines_soon(self) -> None:
         """Ask for new lines now."""
-        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def _pane_of(self, whose: Whose) -> LogPane | None:
         return next((pane for pane in self.panes if pane.whose == whose), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ from natsconsole.gateway.interface import Gateway
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.home.changes import Change, ChangeName, change_of, confirmation, refusal
 from natsconsole.tui.home.feed import Changed, ChangeFailed, Feed
+from natsconsole.tui.hooks import WithHooks
 from natsconsole.tui.keymap import bindings
 from natsconsole.tui.triage.confirm import when_confirmed
 
@@ -33,7 +35,7 @@ _PRESSES_KEPT = 3
 """A key that is held down must not go on for long after it is let go."""
 
 
-class ReceiverKeys(Screen[None]):
+class ReceiverKeys(Screen[None], metaclass=WithHooks):
     """A screen that shows a receiver, and whose keys change it."""
 
     BINDINGS = bindings("receiver")
@@ -53,9 +55,9 @@ class ReceiverKeys(Screen[None]):
         """Presses of the key whose change is under way: "twice" is a step on from its outcome."""
         self.set_reactive(ReceiverKeys.link, gateway.link)
 
+    @abstractmethod
     def say(self, sentence: str, *, is_refusal: bool = False) -> None:
         """Show what came of a key. Each screen has its own place for it."""
-        raise NotImplementedError  # a hook: ABCMeta has no room beside Textual's metaclass
 
     def ask(self, name: str, question: Callable[[], Coroutine[None, None, None]]) -> bool:
         """Run a question in its worker; return False where it is still open from before."""

@@ -20,7 +20,7 @@ from natsconsole.gateway.interface import Gateway, GatewayError
 from natsconsole.gateway.replay import Player
 from natsconsole.tui.commands import commands_of
 from natsconsole.tui.demo_controls import DemoControls
-from natsconsole.tui.drawing import Drawn
+from natsconsole.tui.drawing import fade
 from natsconsole.tui.format import plural
 from natsconsole.tui.home.alert_line import AlertLine, Notice
 from natsconsole.tui.home.feed import LinesRead, Looked, LookFailed
@@ -251,9 +251,7 @@ class HomeScreen(PaneKeys):
         self._window_title.show(title_of(self._place, needy))
         if rings and self._settings.bell and home.taken:
             self.app.bell()
-        is_stale = self.stale_seconds is not None
-        for drawn in self.query(Drawn).exclude("#top, #alert, #keys"):
-            drawn.is_stale = is_stale
+        fade(self, "#top, #alert, #keys", is_stale=self.stale_seconds is not None)
         self.key_bar.refused = self.refused
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +23,9 @@ from natsconsole.domain.snapshots import Link
 from natsconsole.gateway.interface import Contexts, Gateway, GatewayError
 from natsconsole.gateway.replay import Player
 from natsconsole.tui.demo_controls import DemoControls
-from natsconsole.tui.drawing import Drawn, Ink, Line, OneLine
+from natsconsole.tui.drawing import Ink, Line, OneLine, fade
 from natsconsole.tui.home.top_line import TopLine
+from natsconsole.tui.hooks import WithHooks
 from natsconsole.tui.keymap import PLACES, Place
 from natsconsole.tui.lab.runner import LabRunner
 from natsconsole.tui.page.help import PageHelp
@@ -95,7 +97,7 @@ class PageTitle(OneLine):
         return line.fill_to(start).join(end) if start > line.cells + 1 else line
 
 
-class Page(Screen[None]):
+class Page(Screen[None], metaclass=WithHooks):
     """The frame. Workers ask and post one message; the page keeps it; widgets draw it."""
 
     CSS_PATH: ClassVar[Any] = [PAGE_CSS]
@@ -134,9 +136,9 @@ class Page(Screen[None]):
         yield TypedLine("page-input")
         yield PageKeys(self.PLACE)
 
+    @abstractmethod
     def compose_body(self) -> ComposeResult:
         """Yield what the screen is for. Each has its own."""
-        raise NotImplementedError
 
     def on_mount(self) -> None:
         """Start asking."""
@@ -154,9 +156,7 @@ class Page(Screen[None]):
             return
         self.link = self.gateway.link
         self.now = self.around.clock()
-        is_stale = self.link.state != "live"
-        for drawn in self.query(Drawn).exclude("#top, #notice, #page-keys"):
-            drawn.is_stale = is_stale
+        fade(self, "#top, #notice, #page-keys", is_stale=self.link.state != "live")
 
     # Asking
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -36,39 +37,35 @@ class ListPage(TriagePage, Generic[Row]):
     def __init__(self, around: Surroundings, only: str = "") -> None:
         super().__init__(around)
         self.set_reactive(ListPage.order, replace(self.ORDER, filter=only))
-
-    @property
-    def table(self) -> TableRows[Row]:
-        """The rows."""
-        return self.query_one("#table", TableRows)
+        self.table = self.make_table()
 
     def compose_body(self) -> ComposeResult:
         """Put the names over the rows."""
         with Vertical(classes="page-body"):
             yield TableHeader(self.ORDER.columns).data_bind(ListPage.order)
-            yield self.make_table()
+            yield self.table
             yield WhyLines(id="why")
 
+    @abstractmethod
     def make_table(self) -> TableRows[Row]:
         """Return the rows' widget. Each list has its own."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make_rows(self) -> list[Row]:
         """Return a row for everything in the look."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def true_total(self) -> int | None:
         """How many there are on the server; None where that is not known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def verdict_of(self, row: Row) -> Verdict | None:
         """Return the worst that is said of a row."""
-        raise NotImplementedError
 
+    @abstractmethod
     def info_command(self, row: Row) -> str:
         """Return the command that shows a row."""
-        raise NotImplementedError
 
     def watch_order(self) -> None:
         """Show what is wanted, as it is wanted."""

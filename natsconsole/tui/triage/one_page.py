@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Hashable, Sequence
 from functools import partial
 from typing import Literal
@@ -92,9 +93,9 @@ class OnePage(TriagePage):
         with Vertical(classes="page-body"):
             yield DetailRows()
 
+    @abstractmethod
     def details(self, width: int) -> list[Detail]:
         """Return the lines. Each page has its own."""
-        raise NotImplementedError
 
     def show(self) -> None:
         """Show the latest look."""
@@ -117,9 +118,9 @@ class OnePage(TriagePage):
         self.copy(next((one.command for one in near if one.command), self.info_command))
 
     @property
+    @abstractmethod
     def info_command(self) -> str:
         """The command that shows it."""
-        raise NotImplementedError
 
     def open_consumer(self, name: str) -> bool:
         """Open a consumer from a line; False where there is none to open from here."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from natsconsole.domain.triage import EMPTY_TRIAGE, TriageSnapshot
 from natsconsole.domain.verdicts.verdict import Verdict
 from natsconsole.tui.format import clock_time, duration, milliseconds, plural
@@ -48,9 +50,9 @@ class TriagePage(Changing):
         if self.snapshot.taken:
             self.call_after_refresh(self.show)
 
+    @abstractmethod
     def show(self) -> None:
         """Show the latest look. Each screen has its own way."""
-        raise NotImplementedError
 
     def failed(self, name: str, reason: str) -> None:
         """A look that failed is said where it stands; what a key asked for, at once."""

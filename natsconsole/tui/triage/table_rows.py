@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -85,9 +86,9 @@ class TableRows(PickRows[Row], Generic[Row]):
         """A row is what its order says it is."""
         return self._order.identity(row)
 
+    @abstractmethod
     def sign(self, row: Row) -> tuple[str, Any]:
         """Return what stands before a row, and its ink. Each table has its own."""
-        raise NotImplementedError
 
     def draw_one(self, row: Row, *, is_chosen: bool) -> Line:
         """Draw a row."""

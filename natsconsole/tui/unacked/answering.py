@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,9 +48,9 @@ def refusal(message: InFlightMessage, answer: Answer) -> str:
 class Answering(Changing):
     """A screen with a chosen message whose keys answer it."""
 
+    @abstractmethod
     def chosen_message(self) -> InFlightMessage | None:
         """Return the message the keys act on, if it is in flight. Each screen has its own."""
-        raise NotImplementedError
 
     def action_answer(self, answer: Answer) -> None:
         """Give this answer to the chosen message, after asking for what it needs."""
