@@ -105,33 +105,27 @@ class Receivers:
         """Return the messages in flight of these hosts.
 
         The second value is the stream sequence up to which they are all there, None where no
-        receiver has more than are read.
+        receiver has more than are read or may be known.
         """
         found: list[UnackedMessage] = []
         ends: list[int] = []
         for receiver in list(self._subjects):
-            total, offset = 1, 0
-            while offset < min(total, _MOST_UNACKED):
-                request = UnackedRequest(hosts=hosts, offset=offset, limit=_PAGE)
-                try:
-                    reply = await self._ask(receiver, "unacked", request, UnackedReply)
-                except NotPermittedError as refusal:
-                    self.not_permitted = str(refusal)
-                    break
-                if not reply.messages:
-                    break
-                found += reply.messages
-                total, offset = reply.total, offset + len(reply.messages)
-            else:
-                if offset < total:
-                    ends.append(found[-1].sequence)
+            try:
+                reply = await self._pages(receiver, hosts, _MOST_UNACKED)
+            except NotPermittedError as refusal:
+                self.not_permitted = str(refusal)
+                ends.append(0)
+                continue
+            found += reply.messages
+            if len(reply.messages) < reply.total:
+                ends.append(reply.messages[-1].sequence if reply.messages else 0)
         return found, min(ends, default=None)
 
     async def in_flight(self, hosts: tuple[str, ...] | None, limit: int) -> InFlight:
         """Return the messages in flight over all receivers, at most so many of each."""
         names = sorted(self._subjects)
         now = time.time()
-        answers = await asyncio.gather(*(self._pages(name, hosts, limit) for name in names))
+        answers = await asyncio.gather(*(self._pages_if_any(name, hosts, limit) for name in names))
         found: dict[int, InFlightMessage] = {}
         for name, answer in zip(names, answers, strict=True):
             for message in answer.messages if answer is not None else ():
@@ -149,22 +143,27 @@ class Receivers:
             ),
         )
 
-    async def _pages(
+    async def _pages_if_any(
         self, receiver: str, hosts: tuple[str, ...] | None, limit: int
     ) -> UnackedReply | None:
-        """Return a receiver's messages in flight, page by page; None where it does not answer."""
-        found: list[UnackedMessage] = []
         try:
-            while True:
-                request = UnackedRequest(
-                    hosts=hosts, offset=len(found), limit=min(_PAGE, limit - len(found))
-                )
-                reply = await self._ask(receiver, "unacked", request, UnackedReply)
-                found += reply.messages
-                if not reply.messages or len(found) >= min(limit, reply.total):
-                    return UnackedReply(total=reply.total, now=reply.now, messages=tuple(found))
+            return await self._pages(receiver, hosts, limit)
         except GatewayError:
             return None
+
+    async def _pages(
+        self, receiver: str, hosts: tuple[str, ...] | None, limit: int
+    ) -> UnackedReply:
+        """Return a receiver's messages in flight, page by page, at most so many."""
+        found: list[UnackedMessage] = []
+        while True:
+            request = UnackedRequest(
+                hosts=hosts, offset=len(found), limit=min(_PAGE, limit - len(found))
+            )
+            reply = await self._ask(receiver, "unacked", request, UnackedReply)
+            found += reply.messages
+            if not reply.messages or len(found) >= min(limit, reply.total):
+                return UnackedReply(total=reply.total, now=reply.now, messages=tuple(found))
 
     async def change(
         self, receiver: str, verb: str, request: msgspec.Struct | None = None

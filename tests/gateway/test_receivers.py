@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from natsconsole.domain.receivers import SERVICE_NAME, control_subject
+from natsconsole.domain.lines import Fate
+from natsconsole.domain.receivers import SERVICE_NAME, AnswerRule, UnackedRequest, control_subject
 from natsconsole.gateway.interface import GatewayError
 from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.receiver.control import Control
-from shipper.connection import Connection
+from shipper.connection import Connection, ConnectionOptions
 from tests.support.nats_server import NatsServer
-from tests.support.pipeline import make_stream, receiver_config, running
+from tests.support.pipeline import Source, make_stream, receiver_config, running
 from tests.support.waiting import until
 
 
@@ -96,3 +97,31 @@ async def test_an_answer_that_is_not_utf8_is_no_answer(
     await answer_with(connection, f"$SRV.INFO.{SERVICE_NAME}", service())
     await answer_with(connection, f"{control_subject('main', 'receiver-1')}.*", b'{"name": "\xff"}')
     assert (await gateway.look()).receivers == ()
+
+
+async def test_what_may_not_be_known_to_be_in_flight_is_not_acked(tmp_path: Path) -> None:
+    unacked = f"{control_subject('archive', 'receiver-1')}.unacked"
+    config = f"""
+    authorization {{ users: [
+      {{ user: all, password: p }}
+      {{ user: desk, password: p, permissions: {{ publish: {{ deny: ["{unacked}"] }} }} }}
+    ] }}
+    """
+    async with NatsServer(tmp_path, config=config) as server:
+        every, desk = (
+            ConnectionOptions(servers=(server.url,), user=user, password="p")
+            for user in ("all", "desk")
+        )
+        async with Connection(every) as connection, Connection(desk) as other:
+            await make_stream(connection)
+            out = receiver_config(tmp_path / "out")
+            async with running(server, out, options=every) as receiver:
+                receiver.set_rule(AnswerRule(answer="withhold"))
+                await Control(receiver).serve_on(connection)
+                await Source(connection, "web1").publish_lines(2)
+                await until(lambda: len(receiver.unacked(UnackedRequest()).messages) == 2)
+                gateway = LiveGateway(other, "LOGS")
+                await gateway.look()
+                marks = (await gateway.marks(["web1"]))["web1"]
+    assert marks.knows_unacked
+    assert [marks.fate_of(sequence) for sequence in (1, 2)] == [Fate.DELIVERED] * 2
