@@ -147,7 +147,7 @@ class HttpServer:
             writer.write_eof()
         # Closing with unread input would reset the connection under the client's answer.
         while await reader.read(_MAX_HEAD):
-            pass
+            pass  # only reading it matters
 
     async def _answer(self, head: bytes) -> tuple[str, Reply]:
         lines = head.decode("latin-1").split("\r\n")

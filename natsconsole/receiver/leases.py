@@ -159,7 +159,7 @@ class StaticPartitions:
         return self.is_held(partition)
 
     async def release(self, partition: int) -> None:
-        pass
+        """Do nothing: they stay with whoever was started with them."""
 
     async def keep_from(self, partition: int, sequence: int | None) -> None:
         if not self.is_held(partition):

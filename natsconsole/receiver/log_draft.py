@@ -236,10 +236,9 @@ class LogDraft:
             is_new = not may_be_forgotten(self._spans, source.start)
             if is_new and before is not None and before.line != UNKNOWN and source.line:
                 self._lose(source.file, 0, source.start, source.line)
-        elif source.start > known.end and known.line == UNKNOWN:
-            pass
         elif source.start > known.end:
-            self._lose(source.file, known.end, source.start, max(0, source.line - known.line))
+            if known.line != UNKNOWN:
+                self._lose(source.file, known.end, source.start, max(0, source.line - known.line))
         else:
             fresh = data[known.end - source.start :]
         spans = {file: span for file, span in self._spans.items() if file != source.file}

@@ -530,7 +530,7 @@ class Membership:
         try:
             await self._entries.delete(owner_key(self._group, partition), revision)
         except RevisionError:
-            pass
+            pass  # another has taken it already
         except _TROUBLES as error:
             log.info("partition %s: will be given back later: %s", partition, error)
 

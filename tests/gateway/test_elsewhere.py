@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -111,8 +113,10 @@ accounts {
 """
 
 
-async def test_verdicts_hear_the_events_of_another_account(tmp_path: Path) -> None:
-    async with NatsServer(tmp_path, config=TWO_ACCOUNTS) as server:
+@asynccontextmanager
+async def two_accounts(directory: Path) -> AsyncIterator[tuple[Connection, Connection]]:
+    """Connect to the account that has the stream, and to one that imports it; none is denied."""
+    async with NatsServer(directory, config=TWO_ACCOUNTS) as server:
         logs = ConnectionOptions(servers=(server.url,), user="logs", password="logs")
         desk = ConnectionOptions(
             servers=(server.url,),
@@ -123,46 +127,40 @@ async def test_verdicts_hear_the_events_of_another_account(tmp_path: Path) -> No
             inbox_prefix="_INBOX_desk",
         )
         async with Connection(logs) as connection, Connection(desk) as other:
-            shop = Anybody(connection)
-            await shop.make_stream()
-            await shop.make_consumer(max_deliver=1)
-            await shop.publish(2)
-            triage = LiveTriage(other)
-            await triage.look()
-            refused, ended = await shop.pull(2)
-            await refused.answer("-NAK")
-            await ended.answer("+TERM")
-            await shop.wait_for_pulls(1)  # the server gives up when it would deliver again
-            verdict = await shop.verdict(triage, "max-deliveries")
-            assert evidence_of(verdict)["given_up"] == 1
-            assert (await triage.look()).not_permitted == ()
+            yield connection, other
         assert "Permissions Violation" not in server.log
+
+
+async def test_verdicts_hear_the_events_of_another_account(tmp_path: Path) -> None:
+    async with two_accounts(tmp_path) as (connection, other):
+        shop = Anybody(connection)
+        await shop.make_stream()
+        await shop.make_consumer(max_deliver=1)
+        await shop.publish(2)
+        triage = LiveTriage(other)
+        await triage.look()
+        refused, ended = await shop.pull(2)
+        await refused.answer("-NAK")
+        await ended.answer("+TERM")
+        await shop.wait_for_pulls(1)  # the server gives up when it would deliver again
+        verdict = await shop.verdict(triage, "max-deliveries")
+        assert evidence_of(verdict)["given_up"] == 1
+        assert (await triage.look()).not_permitted == ()
 
 
 async def test_another_account_s_jetstream_behind_a_prefix(tmp_path: Path) -> None:
     """And every answer comes to the inbox prefix: the login may hear nothing else."""
-    async with NatsServer(tmp_path, config=TWO_ACCOUNTS) as server:
-        logs = ConnectionOptions(servers=(server.url,), user="logs", password="logs")
-        desk = ConnectionOptions(
-            servers=(server.url,),
-            user="desk",
-            password="desk",
-            js_api_prefix="JS.logs",
-            js_event_prefix="EVENTS",
-            inbox_prefix="_INBOX_desk",
-        )
-        async with Connection(logs) as connection, Connection(desk) as other:
-            jetstream = await make_stream(connection)
-            await Source(connection, "web1").publish_lines(300)
-            gateway = LiveGateway(other, "LOGS")
-            assert [row.messages for row in (await gateway.look()).hosts] == [300]
-            assert len(await gateway.recent_lines("web1", 300)) == 300
-            assert await gateway.message(7) is not None
-            assert await JetStream(other).consumers("LOGS") == []
-            await gateway.listen()
-            await jetstream.create_consumer("LOGS", {"durable_name": "c", "ack_policy": "explicit"})
-            await until(lambda: len(gateway.events().events) == 1)
-            (event,) = gateway.events().events
-            assert (event.consumer, event.kind) == ("c", "change")
-            assert other.denied == set()
-        assert "Permissions Violation" not in server.log
+    async with two_accounts(tmp_path) as (connection, other):
+        jetstream = await make_stream(connection)
+        await Source(connection, "web1").publish_lines(300)
+        gateway = LiveGateway(other, "LOGS")
+        assert [row.messages for row in (await gateway.look()).hosts] == [300]
+        assert len(await gateway.recent_lines("web1", 300)) == 300
+        assert await gateway.message(7) is not None
+        assert await JetStream(other).consumers("LOGS") == []
+        await gateway.listen()
+        await jetstream.create_consumer("LOGS", {"durable_name": "c", "ack_policy": "explicit"})
+        await until(lambda: len(gateway.events().events) == 1)
+        (event,) = gateway.events().events
+        assert (event.consumer, event.kind) == ("c", "change")
+        assert other.denied == set()

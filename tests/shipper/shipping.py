@@ -31,6 +31,13 @@ class Stored(NamedTuple):
     payload: bytes
 
 
+def append(path: Path, text: bytes) -> None:
+    """Write to a log, as its program does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(text)
+
+
 async def api(connection: Connection, call: str, request: Any = None) -> Any:
     """Ask JetStream."""
     payload = b"" if request is None else json.dumps(request).encode()

@@ -15,6 +15,7 @@ from shipper.connection import Connection, ConnectionOptions
 from shipper.source_log import Reading
 from tests.shipper.shipping import (
     api,
+    append,
     arrives,
     content,
     following,
@@ -25,12 +26,6 @@ from tests.shipper.shipping import (
 )
 from tests.support.nats_server import NatsServer
 from tests.support.waiting import until
-
-
-def append(path: Path, text: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    with path.open("ab") as file:
-        file.write(text)
 
 
 def lines(first: int, last: int, mark: bytes = b"line") -> bytes:

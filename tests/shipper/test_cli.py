@@ -13,17 +13,12 @@ from pathlib import Path
 import pytest
 
 from shipper.connection import Connection
-from tests.shipper.shipping import arrives, content, make_stream, stored
+from tests.shipper.shipping import append, arrives, content, make_stream, stored
 from tests.support.nats_server import NatsServer
 from tests.support.programs import Program, run
 from tests.support.waiting import until
 
 NOWHERE = "nats://127.0.0.1:1"
-
-
-def append(path: Path, text: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(text)
 
 
 @pytest.fixture

@@ -21,7 +21,16 @@ import pytest
 from benchmarks.chaos.proxy import Link
 from natsconsole.demo.nats_server import nats_server_binary
 from shipper.connection import Connection, ConnectionOptions
-from tests.shipper.shipping import api, arrives, content, following, make_stream, shipping, stored
+from tests.shipper.shipping import (
+    api,
+    append,
+    arrives,
+    content,
+    following,
+    make_stream,
+    shipping,
+    stored,
+)
 from tests.support.nats_server import NatsServer
 from tests.support.waiting import until
 
@@ -35,11 +44,6 @@ accounts {{
   ]}}
 }}
 """
-
-
-def append(path: Path, text: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(text)
 
 
 @pytest.fixture

@@ -21,13 +21,7 @@ from shipper.directory_watch import DirectoryWatch
 from shipper.problems import Problems
 from shipper.reader import News, Reader
 from shipper.source_log import Reading
-from tests.shipper.shipping import QUICK, following
-
-
-def append(path: Path, text: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.write(text)
+from tests.shipper.shipping import QUICK, append, following
 
 
 class Reads:

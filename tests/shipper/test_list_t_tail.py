@@ -18,13 +18,8 @@ import pytest
 from shipper.chain import Beginning
 from shipper.discovery import NotALogError, Pattern, find_logs, open_log
 from shipper.source_log import Reading
-from tests.shipper.shipping import QUICK, LogReader
+from tests.shipper.shipping import QUICK, LogReader, append
 from tests.support.capabilities import without_root_powers
-
-
-def append(path: Path, text: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(text)
 
 
 def shift(path: Path, keep: int = 9) -> None:

@@ -22,6 +22,7 @@ from shipper.wire import (
 )
 from tests.shipper.shipping import (
     api,
+    append,
     arrives,
     content,
     following,
@@ -34,12 +35,6 @@ from tests.shipper.shipping import (
 from tests.support.waiting import until
 
 OBEYED_SECONDS = 2.0
-
-
-def append(path: Path, text: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    with path.open("ab") as file:
-        file.write(text)
 
 
 @pytest.fixture

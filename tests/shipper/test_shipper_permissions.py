@@ -8,6 +8,7 @@ from pathlib import Path
 from shipper.connection import Connection, ConnectionOptions
 from shipper.wire import HEARTBEAT_SUBJECT, PING_SUBJECT
 from tests.shipper.shipping import (
+    append,
     arrives,
     content,
     following,
@@ -17,7 +18,6 @@ from tests.shipper.shipping import (
     release,
     shipping,
 )
-from tests.shipper.test_red_button import append
 from tests.support.nats_server import NatsServer
 from tests.support.waiting import until
 

@@ -16,14 +16,9 @@ from shipper.batches import cut
 from shipper.chain import Beginning
 from shipper.discovery import NotALogError
 from shipper.source_log import Reading
-from tests.shipper.shipping import QUICK, LogReader
+from tests.shipper.shipping import QUICK, LogReader, append
 
 ONCE = Reading(once=True)
-
-
-def append(path: Path, text: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(text)
 
 
 def rotate(path: Path, keep: int = 9) -> None:
