@@ -6,15 +6,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Mapping, Sequence
-from heapq import nsmallest
-from operator import attrgetter
 
 import msgspec
 
 from natsconsole.domain.actions import Action
 from natsconsole.domain.advisories import EventsSeen
 from natsconsole.domain.contexts import NO_CONTEXT, Context, why_read_only
-from natsconsole.domain.host_pattern import HostPattern, by_host
+from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.domain.lines import HostMarks, LogLine
 from natsconsole.domain.messages import InFlight, OpenedMessage, StreamMessage
 from natsconsole.domain.rates import RateMeter
@@ -37,7 +35,6 @@ from natsconsole.domain.streams import PREFIX_KEY
 from natsconsole.gateway.actions import Actions
 from natsconsole.gateway.advisories import Advisories
 from natsconsole.gateway.errors import as_gateway_errors
-from natsconsole.gateway.host_memory import HostMemory
 from natsconsole.gateway.interface import NotPermittedError, Triage
 from natsconsole.gateway.jetstream import (
     ApiError,
@@ -51,13 +48,12 @@ from natsconsole.gateway.receivers import Receivers
 from natsconsole.gateway.recorder import RecordedTriage, Recorder
 from natsconsole.gateway.shippers import Shippers
 from natsconsole.gateway.stored_lines import lines_of, message_of
-from natsconsole.gateway.stream_consumers import StreamConsumers, has_nothing_left
+from natsconsole.gateway.stream_consumers import StreamConsumers
+from natsconsole.gateway.stream_hosts import StreamHosts
 from natsconsole.gateway.stream_reader import StreamReader
 from natsconsole.gateway.triage import LiveTriage
 from shipper.connection import Connection
 
-LOOKUPS = 64
-"""Hosts whose lag is looked up in one look at most: the others keep what was found before."""
 _LINES_BATCH = 256
 MESSAGES_OF_A_HOST = 5_000
 """Messages in flight of one host that are looked through for one of them."""
@@ -108,12 +104,9 @@ class LiveGateway:
         self._rtt: float | None = None
         self._stored = RateMeter()
         self._written = RateMeter()
-        self._hosts: dict[str, HostMemory] = {}
-        self._by_subject: dict[str, HostMemory] = {}
-        self._strangers: set[str] = set()
-        """Subjects of the stream that name no host."""
-        self._in_order: list[HostMemory] | None = None
-        self._looked = 0.0
+        self._hosts = StreamHosts(
+            self._pattern, self._reader, self._consumers, self._shippers.pulse_of
+        )
 
     @property
     def link(self) -> Link:
@@ -160,9 +153,9 @@ class LiveGateway:
         now = time.time()
         await self._shippers.listen(now)
         shippers = await self._shippers.seen(now)
-        self._remember(info, known, now)
-        self._note_shippers(now)
-        await self._look_up(now)
+        self._hosts.take(info.state.subjects, known, now)
+        self._hosts.take_pulses(self._shippers.changes(now))
+        await self._hosts.look_up(now)
         return self._snapshot(info, receivers, shippers, now)
 
     async def recent_lines(self, host: str, limit: int) -> Sequence[LogLine]:
@@ -402,85 +395,12 @@ class LiveGateway:
         pattern = self._given_pattern or pattern_of(info)
         was_made_anew = self._info is not None and info.created != self._info.created
         if was_made_anew or pattern != self._pattern:
-            self._hosts, self._by_subject, self._strangers = {}, {}, set()
-            self._in_order = None
+            self._hosts.begin_anew(pattern)
         if pattern != self._pattern:
             self._pattern = pattern
             info = await self._jetstream.stream_info(self._stream, subjects=pattern.filter_subject)
         self._info = info
         return info
-
-    def _remember(self, info: StreamInfo, known: Mapping[str, HostStatus], now: float) -> None:
-        subjects = by_host(self._pattern, info.state.subjects)
-        for subject, count in subjects.items():
-            memory = self._by_subject.get(subject) or self._meet(subject)
-            # A host that moved to another partition is where it was met last.
-            if memory is not None and memory.subject == subject:
-                memory.note(count, known.get(memory.host), now, self._looked)
-        if len(self._by_subject) + len(self._strangers) > len(subjects):
-            self._forget_all_but(subjects)
-        self._looked = now
-
-    def _note_shippers(self, now: float) -> None:
-        for host, pulse in self._shippers.changes(now).items():
-            memory = self._hosts.get(host)
-            if memory is not None:
-                memory.note_shipper(pulse)
-
-    def _meet(self, subject: str) -> HostMemory | None:
-        if subject in self._strangers:
-            return None
-        host = self._pattern.host_of(subject)
-        if host is None:
-            self._strangers.add(subject)
-            return None
-        memory = self._hosts.get(host)
-        if memory is None:
-            memory = self._hosts[host] = HostMemory(host, subject)
-            if pulse := self._shippers.pulse_of(host):
-                memory.note_shipper(pulse)
-            self._in_order = None
-        memory.stand_at(subject)
-        self._by_subject[subject] = memory
-        return memory
-
-    def _forget_all_but(self, subjects: Mapping[str, int]) -> None:
-        self._strangers &= subjects.keys()
-        for gone in self._by_subject.keys() - subjects.keys():
-            memory = self._by_subject.pop(gone)
-            if memory.subject == gone:
-                self._hosts.pop(memory.host, None)
-                self._in_order = None
-
-    async def _look_up(self, now: float) -> None:
-        """Ask for the lag of hosts that are not known to be written to their end."""
-        waiting = [memory for memory in self._hosts.values() if memory.needs_look_up]
-        if self._consumers.chosen:
-            waiting = [memory for memory in waiting if not self._is_settled(memory, now)]
-        chosen = nsmallest(LOOKUPS, waiting, key=attrgetter("looked_up"))
-        found = await asyncio.gather(
-            *(
-                self._reader.first_after(memory.subject, mark + 1)
-                for memory, mark in ((one, self._mark_of(one)) for one in chosen)
-            )
-        )
-        for memory, message in zip(chosen, found, strict=True):
-            memory.is_behind(message, now)
-
-    def _is_settled(self, memory: HostMemory, now: float) -> bool:
-        """Whether the host's consumer has nothing left; then the host is not behind."""
-        consumer = self._consumers.reader_of(memory.subject)
-        if consumer is None or not has_nothing_left(consumer):
-            return False
-        memory.is_behind(None, now)
-        return True
-
-    def _mark_of(self, memory: HostMemory) -> int:
-        """Return the stream sequence up to which the host's messages are done."""
-        if memory.written:
-            return memory.written
-        consumer = self._consumers.reader_of(memory.subject)
-        return consumer.ack_floor.stream_seq if consumer else 0
 
     def _snapshot(
         self,
@@ -495,10 +415,7 @@ class LiveGateway:
         stored_rate = self._stored.note(now, info.state.last_seq)
         if receivers:
             self._written.note(now, lines)
-        if self._in_order is None:
-            self._in_order = [self._hosts[host] for host in sorted(self._hosts)]
-        silent_after = self._silent_after
-        rows = tuple(memory.row(per_message, now, silent_after) for memory in self._in_order)
+        rows = self._hosts.rows(per_message, now, self._silent_after)
         totals = self._consumers.totals
         return HomeSnapshot(
             taken=now,
@@ -532,12 +449,7 @@ class LiveGateway:
 
     async def _consumers_of(self, hosts: tuple[str, ...]) -> dict[str, ConsumerInfo | None]:
         """Return the consumer that reads each host, with fresh figures."""
-        by_host = {
-            host: self._consumers.reader_of(self._hosts[host].subject)
-            if host in self._hosts
-            else None
-            for host in hosts
-        }
+        by_host = {host: self._hosts.consumer_of(host) for host in hosts}
         fresh: dict[str, ConsumerInfo] = {}
         for found in by_host.values():
             if found is not None and found.name not in fresh:
