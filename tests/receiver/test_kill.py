@@ -17,7 +17,7 @@ from tests.support.programs import Program
 from tests.support.waiting import until
 
 
-@pytest.mark.parametrize("policy", ["explicit", "all"])
+@pytest.mark.parametrize("policy", ["explicit", pytest.param("all", marks=pytest.mark.long)])
 async def test_killed_receiver_leaves_identical_files(
     nats_server: NatsServer, connection: Connection, tmp_path: Path, policy: str
 ) -> None:

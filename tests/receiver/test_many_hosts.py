@@ -18,7 +18,6 @@ from tests.support.pipeline import Source, make_stream, receiver_config, running
 from tests.support.programs import Program
 from tests.support.waiting import until
 
-HOSTS = 10_000
 DESCRIPTORS = 256
 TEN = LogStream(partitions=10, max_age_seconds=3600, max_bytes=256 << 20)
 
@@ -42,12 +41,13 @@ async def publish_to_all(connection: Connection, hosts: list[str], line: int) ->
 
 @pytest.mark.early
 @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
-async def test_ten_thousand_hosts_with_256_descriptors(
-    nats_server: NatsServer, connection: Connection, tmp_path: Path
+@pytest.mark.parametrize("count", [3_000, pytest.param(10_000, marks=pytest.mark.long)])
+async def test_thousands_of_hosts_with_256_descriptors(
+    nats_server: NatsServer, connection: Connection, tmp_path: Path, count: int
 ) -> None:
     await make_stream(connection, TEN)
     out = tmp_path / "out"
-    hosts = [f"h{number}" for number in range(HOSTS)]
+    hosts = [f"h{number}" for number in range(count)]
     for line in (1, 2):
         await publish_to_all(connection, hosts, line)
     program = receive(

@@ -44,8 +44,7 @@ HOSTILE = {
 TOGETHER = {
     "each": "\x1b[2J\x1b]0;o\x1b\\\x9b1m\0\x08\r\n\u2028\u202e\u200b\ufeff\udcff",
     "markup": HOSTILE["closing tag"] + HOSTILE["click tag"],
-    "a megabyte": HOSTILE["a megabyte"],
-    "wide": HOSTILE["wide"] + HOSTILE["combining"],
+    "a megabyte": ("\x1b[31m" + "日本語" * 20 + "e" + "\u0301" * 50) * 5_000,
 }
 """The same, so short that a narrow column shows them: a whole console is started for each."""
 
