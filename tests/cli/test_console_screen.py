@@ -33,7 +33,7 @@ async def test_ctrl_z_goes_to_the_shell_and_comes_back(server: NatsServer) -> No
         await terminal.until(lambda: terminal.shows("HOSTS 1", "two ERROR"), within=30)
         terminal.press("\x1a")
         await terminal.until(lambda: state_of(terminal.pid) == "T", within=30)
-        assert b"\x1b[?1049l" in terminal.raw[-400:]
+        await terminal.until(lambda: b"\x1b[?1049l" in terminal.raw[-400:], within=30)
         before = len(terminal.raw)
         os.kill(terminal.pid, signal.SIGCONT)
         await terminal.until(lambda: b"\x1b[?1049h" in terminal.raw[before:], within=30)

@@ -110,7 +110,7 @@ async def console(
     waits: bool = True,
     settings: Settings = DEFAULTS,
     contexts: FakeContexts | None = None,
-    interval: float = 0.05,
+    interval: float = 0.2,
 ) -> AsyncIterator[Console]:
     """Run a console on this gateway."""
     clock = Clock()

@@ -42,8 +42,8 @@ HOSTILE = {
 }
 
 TOGETHER = {
-    "each": "\x1b[2J\x1b]0;o\x1b\\\x9b1m\0\x08\r\n\u2028\u202e\u200b\ufeff\udcff",
-    "markup": HOSTILE["closing tag"] + HOSTILE["click tag"],
+    "each": "[/red][@click=app.quit]q[/]"
+    "\x1b[2J\x1b]0;o\x1b\\\x9b1m\0\x08\r\n\u2028\u202e\u200b\ufeff\udcff",
     "a megabyte": ("\x1b[31m" + "日本語" * 20 + "e" + "\u0301" * 50) * 5_000,
 }
 """The same, so short that a narrow column shows them: a whole console is started for each."""
@@ -194,11 +194,18 @@ async def test_no_text_acts_on_any_other_screen(text: str) -> None:
     await go_through_pages(text)
 
 
+ASKING = ("answer", "drain", "purge", "edit", "plan", "republish", "copy")
+"""Pages that ask for a name where the context is one of production."""
+
+
 async def test_no_text_acts_where_a_name_has_to_be_typed() -> None:
-    await go_through_pages(TOGETHER["each"], is_production=True)
+    pages = {name: PAGES[name] for name in ASKING}
+    await go_through_pages(TOGETHER["each"], pages, is_production=True)
 
 
-async def go_through_pages(text: str, *, is_production: bool = False) -> None:
+async def go_through_pages(
+    text: str, pages: dict[str, list[str]] = PAGES, *, is_production: bool = False
+) -> None:
     gateway = hostile_gateway(text[:65_536])
     gateway.context = Context(
         name=text[:65_536], settings=ContextSettings(production=is_production)
@@ -208,7 +215,7 @@ async def go_through_pages(text: str, *, is_production: bool = False) -> None:
     contexts = FakeContexts([Context(name=text, description=text, address=text, problem=text)])
     async with console(gateway, size=(100, 30), waits=False, contexts=contexts) as it:
         await it.shows("HOSTS 1")
-        for name, keys in PAGES.items():
+        for name, keys in pages.items():
             await it.press(*keys)
             await it.pilot.pause(0.06)  # what the screen asked for is answered
             assert unsafe(it.text) == [], name
