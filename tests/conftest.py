@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -27,8 +28,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Draw the same examples in each run, however slow the machine; --long draws new ones.
 
     Hundreds of processes are started: each would compile the programs again where their bytecode
-    is not kept.
+    is not kept. What a session imports and collects is much, and lives long: to look through it
+    for garbage as often as Python does by default takes a sixth of the time of a screen's tests.
     """
+    gc.set_threshold(10_000, 20, 20)
     if not hasattr(config, "workerinput"):
         for program in ("natsconsole", "shipper"):
             compileall.compile_dir(config.rootpath / program, quiet=1)
