@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from natsconsole.domain.actions import Action
+
 ALL = "all"
 """Stands for every host in an order."""
 MISSED = 3
@@ -60,12 +62,37 @@ class NotAnOrderError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ButtonOrder:
+class ButtonOrder(Action):
     """What is asked of the shippers."""
 
     pauses: bool
     host: str = ALL
     reason: str = ""
+
+    @property
+    def title(self) -> str:
+        """What is done to whom."""
+        return f"red button: {'pause' if self.pauses else 'resume'} {self.whom}"
+
+    @property
+    def target(self) -> str:
+        """The host, or all."""
+        return self.host
+
+    @property
+    def plan(self) -> tuple[str, ...]:
+        """What will happen."""
+        if self.pauses:
+            return (
+                f"{self.whom} will publish nothing until resumed; the lines wait in their files",
+                "a file that is deleted or rotated away too often meanwhile is lost",
+            )
+        return (f"{self.whom} will publish again, first what has waited in the files",)
+
+    @property
+    def command(self) -> str:
+        """There is none: the order is a value in the shippers' bucket."""
+        return ""
 
     @property
     def whom(self) -> str:

@@ -8,12 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from textual import getters, on
+from textual import on
 
 from natsconsole.domain.jump import EXAMPLES, NotAPlaceError, parse_jump
 from natsconsole.domain.jump import Sequence as AtSequence
-from natsconsole.domain.shippers import NotAnOrderError, read_order
-from natsconsole.gateway.interface import Gateway, GatewayError
+from natsconsole.gateway.interface import Gateway
 from natsconsole.tui.commands import key_of
 from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.format import plural
@@ -37,14 +36,12 @@ from natsconsole.tui.home.page_feed import (
     Whose,
 )
 from natsconsole.tui.home.prompt import Prompt
-from natsconsole.tui.home.receiver_keys import ReceiverKeys
+from natsconsole.tui.home.shipper_keys import ShipperKeys
 from natsconsole.tui.settings import TIMESTAMPS, Settings
 
 
-class PaneKeys(ReceiverKeys):
+class PaneKeys(ShipperKeys):
     """A screen with panes, whose keys act on the active one."""
-
-    prompt = getters.query_one(Prompt)
 
     def __init__(self, gateway: Gateway, demo: DemoControls | None, settings: Settings) -> None:
         super().__init__(gateway, demo)
@@ -254,35 +251,6 @@ class PaneKeys(ReceiverKeys):
         pane = self._with_lines()
         if pane is not None:
             self.prompt.ask("jump", f"go to, in {pane.host}", hint=EXAMPLES)
-
-    # The Big Red Button
-
-    def action_red_button(self) -> None:
-        """Ask what the shippers are to do: the order is typed, so that no slip gives it."""
-        if self._gateway.read_only:
-            self.say("read-only: this console changes nothing", is_refusal=True)
-            return
-        example = "resume all" if self.home.shippers.paused_hosts else "pause all"
-        self.prompt.ask(
-            "button", "RED BUTTON", hint=f"{example}, or pause HOST why, or resume HOST"
-        )
-
-    def press_button(self, typed: str) -> None:
-        """Give the order that was typed."""
-        try:
-            order = read_order(typed, {row.host for row in self.home.hosts})
-        except NotAnOrderError as error:
-            self.say(str(error), is_refusal=True)
-            return
-        self.prompt.close()
-
-        async def press() -> None:
-            try:
-                self.say(await self._gateway.order_shippers(order))
-            except GatewayError as error:
-                self.say(str(error), is_refusal=True)
-
-        self.ask("red button", press)
 
     # Copy and save
 

@@ -331,23 +331,39 @@ class ReceiversScreen(Page):
         self.call_later(
             self.type_in,
             "when this console ends, the receiver … ends, or stays?",
-            partial(self._start, directory, name.strip()),
+            partial(self._with_end, directory, name.strip()),
             value="ends",
         )
 
-    def _start(self, directory: str, name: str, typed: str) -> None:
+    def _with_end(self, directory: str, name: str, typed: str) -> None:
         answer = typed.strip().lower()
         if answer not in {"ends", "stays"}:
             self.say(f"{typed!r} is neither ends nor stays: nothing was started", is_refusal=True)
             return
+        stays = answer == "stays"
+        end = "and stays when this console ends" if stays else "and ends with this console"
+        planned = ReceiverChange(
+            receiver=name,
+            what="start",
+            consequences=(
+                f"{name} receives {self.gateway.stream} into {directory}, {end}",
+                "it shares the partitions with the receivers of its group",
+            ),
+        )
+        when_confirmed(
+            self,
+            self.gateway.context,
+            planned,
+            lambda: self._start(directory, name, stays=stays),
+        )
+
+    def _start(self, directory: str, name: str, *, stays: bool) -> None:
         starter = self.around.starter
 
         async def start() -> str:
             if starter is None:
                 raise GatewayError("this console cannot start receivers")
-            return await starter.start_receiver(
-                self.gateway.stream, directory, name, stays=answer == "stays"
-            )
+            return await starter.start_receiver(self.gateway.stream, directory, name, stays=stays)
 
         self.ask("started", start)
         self.stand(f"{name} is starting …", "accent")
