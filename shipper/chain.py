@@ -36,7 +36,7 @@ class Newest(NamedTuple):
 class Beginning:
     """Which rotated generations a log never seen begins with, besides its current file."""
 
-    paths: frozenset[Path] = frozenset()
+    paths: frozenset[str] = frozenset()
     """Those that were asked for by name."""
     key: tuple[int, int] | None = None
     """Device and inode of the file that was current when the log was found: it may have been
@@ -272,7 +272,7 @@ def _younger(generations: _Generations, newest: Newest | None, wanted: Beginning
             entry
             for place, entry in enumerate(generations.older)
             if place >= first
-            or entry.path in wanted.paths
+            or os.fspath(entry.path) in wanted.paths
             or (since is not None and entry.modified_ns >= since)
         ] + current
     if newest.key is not None and newest.key in _keys(in_order):

@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,22 +90,31 @@ class Checkpoint:
             self.close()
             raise
 
-    def load(self) -> dict[Path, LogRecord]:
-        """Return the record of each log.
+    def records(self) -> Iterator[tuple[str, LogRecord]]:
+        """Yield the path and the record of each log.
 
         Raises:
             CheckpointError: a record cannot be read.
         """
+        yield from self._rows("SELECT path, record FROM log")
+
+    def record(self, path: str) -> LogRecord | None:
+        """Return the record of one log, if there is one.
+
+        Raises:
+            CheckpointError: it cannot be read.
+        """
+        rows = self._rows("SELECT path, record FROM log WHERE path = ?", os.fsencode(path))
+        return next((record for _, record in rows), None)
+
+    def _rows(self, query: str, *values: bytes) -> Iterator[tuple[str, LogRecord]]:
         try:
-            rows = self._database.execute("SELECT path, record FROM log")
-            return {
-                Path(os.fsdecode(path)): msgspec.json.decode(record, type=LogRecord)
-                for path, record in rows
-            }
+            for path, record in self._database.execute(query, values):
+                yield os.fsdecode(path), msgspec.json.decode(record, type=LogRecord)
         except (sqlite3.DatabaseError, msgspec.MsgspecError, TypeError) as error:
             raise _damaged(self._path, str(error)) from None
 
-    def save(self, records: Iterable[tuple[Path, LogRecord]]) -> None:
+    def save(self, records: Iterable[tuple[str, LogRecord]]) -> None:
         """Write records durably, all or none.
 
         Raises:
@@ -125,7 +134,7 @@ class Checkpoint:
                 self._database.execute("ROLLBACK")
             raise
 
-    def forget(self, path: Path) -> None:
+    def forget(self, path: str) -> None:
         """Remove a record.
 
         Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from shipper.fingerprint import Position, is_retired_file
 
@@ -12,10 +11,10 @@ class Claims:
     """The files of all logs, by device and inode."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[int, int], Path] = {}
+        self._open: dict[tuple[int, int], str] = {}
         self._retired: dict[tuple[int, int], Position] = {}
 
-    def take(self, key: tuple[int, int], log: Path) -> None:
+    def take(self, key: tuple[int, int], log: str) -> None:
         """Say that a log reads a file."""
         self._open[key] = log
 

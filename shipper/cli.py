@@ -194,7 +194,7 @@ def _check_names(host: str, prefix: str) -> None:
     if not is_literal(prefix):
         raise click.UsageError(f"--prefix {prefix!r} is no subject without wildcards")
     try:
-        host_of(host.replace(DIRECTORY_FIELD, "dir"), Path("/dir/file"))
+        host_of(host.replace(DIRECTORY_FIELD, "dir"), "/dir/file")
     except BadHostError as error:
         raise click.UsageError(f"--host: {error}") from None
 

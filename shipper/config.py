@@ -80,7 +80,7 @@ def _patterns(entry: Mapping[str, Any], shown: str) -> list[Pattern]:
         raise ConfigError(f"host in [[files]] of {shown} must be a text")
     if host:
         try:
-            host_of(host.replace(DIRECTORY_FIELD, "dir"), Path("/dir/file"))
+            host_of(host.replace(DIRECTORY_FIELD, "dir"), "/dir/file")
         except BadHostError as error:
             raise ConfigError(f"in [[files]] of {shown}: {error}") from None
     excludes, labels = _texts(entry, "exclude", shown), _labels(entry.get("labels", {}), shown)

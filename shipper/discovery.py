@@ -31,7 +31,7 @@ _ANY_SUBJECT = "logs"
 class LogPlace:
     """Where a log is, and how it is called on the wire."""
 
-    path: Path
+    path: str
     """Absolute; the newest file of the chain stands here."""
     root: Path
     """Links are followed only to what lies below."""
@@ -71,27 +71,24 @@ class Pattern:
         fixed = next(i for i, part in enumerate(path.parts) if glob.has_magic(part))
         return cls(text=absolute, root=resolved(Path(*path.parts[:fixed])), is_glob=True)
 
-    def matches(self, path: Path) -> bool:
+    def matches(self, path: str) -> bool:
         """Tell whether it stands for a path, which need not exist."""
         if not self.is_glob:
-            return path == Path(self.text)
+            return path == self.text
         if self._excludes(path):
             return False
-        wanted = Path(self.text).parts
+        wanted, parts = self.text.split("/"), path.split("/")
         if "**" in wanted:
-            return fnmatch.fnmatchcase(str(path), self.text)
-        return len(wanted) == len(path.parts) and all(
-            fnmatch.fnmatchcase(part, want) for part, want in zip(path.parts, wanted, strict=True)
-        )
+            return fnmatch.fnmatchcase(path, self.text)
+        return len(wanted) == len(parts) and all(map(fnmatch.fnmatchcase, parts, wanted))
 
-    def paths(self) -> Iterator[Path]:
+    def paths(self) -> Iterator[str]:
         """Yield what there is now. A path stands for itself, also before it exists."""
         if not self.is_glob:
-            yield Path(self.text)
+            yield self.text
             return
-        for found in sorted(glob.iglob(self.text, recursive=True)):  # noqa: PTH207 - takes any path
-            path = Path(found)
-            if not is_compressed(path.name) and not self._excludes(path):
+        for path in sorted(glob.iglob(self.text, recursive=True)):  # noqa: PTH207 - takes any path
+            if not is_compressed(path.rpartition("/")[2]) and not self._excludes(path):
                 yield path
 
     def directories(self) -> Iterator[str]:
@@ -107,10 +104,10 @@ class Pattern:
             above = os.path.dirname(above)  # noqa: PTH120
         yield root
 
-    def _excludes(self, path: Path) -> bool:
-        text, name = str(path), path.name
+    def _excludes(self, path: str) -> bool:
+        name = path.rpartition("/")[2]
         return any(
-            fnmatch.fnmatchcase(text if "/" in want else name, want) for want in self.excludes
+            fnmatch.fnmatchcase(path if "/" in want else name, want) for want in self.excludes
         )
 
 
@@ -118,13 +115,13 @@ class Pattern:
 class Found:
     """What the patterns match now."""
 
-    logs: dict[Path, Pattern]
+    logs: dict[str, Pattern]
     """Each log's path with the first pattern that stands for it."""
-    generations: dict[Path, frozenset[Path]]
+    generations: dict[str, frozenset[str]]
     """By log, what else was matched and was rotated away from it: no logs of their own."""
 
 
-def find_logs(patterns: Sequence[Pattern], known: Iterable[Path] = ()) -> Found:
+def find_logs(patterns: Sequence[Pattern], known: Iterable[str] = ()) -> Found:
     """Look for logs.
 
     Args:
@@ -132,7 +129,7 @@ def find_logs(patterns: Sequence[Pattern], known: Iterable[Path] = ()) -> Found:
         known: logs that a pattern may stand for although they have no file of that name now,
             because it was rotated away and no other was made yet.
     """
-    roots: dict[Path, Pattern] = {}
+    roots: dict[str, Pattern] = {}
     fixed = set()
     for path in known:
         for pattern in patterns:
@@ -144,49 +141,50 @@ def find_logs(patterns: Sequence[Pattern], known: Iterable[Path] = ()) -> Found:
             roots.setdefault(path, pattern)
             if not pattern.is_glob:
                 fixed.add(path)
-    generations: dict[Path, frozenset[Path]] = {}
+    generations: dict[str, frozenset[str]] = {}
     for path in roots.keys() - fixed:
         if (log := rotated_from(path, roots)) is not None:
             generations[log] = generations.get(log, frozenset()) | {path}
-    rotated = frozenset[Path]().union(*generations.values())
+    rotated = frozenset[str]().union(*generations.values())
     return Found(
         logs={path: pattern for path, pattern in roots.items() if path not in rotated},
         generations=generations,
     )
 
 
-def rotated_from(path: Path, logs: Container[Path]) -> Path | None:
+def rotated_from(path: str, logs: Container[str]) -> str | None:
     """Return the log among ``logs`` whose name, with a rotation's mark behind, is that of a path.
 
     The shortest such name: ``app.log.1.2`` belongs to ``app.log`` rather than to ``app.log.1``.
     """
-    bases = (path.with_name(name) for name in base_names(path.name))
+    directory, _, name = path.rpartition("/")
+    bases = (f"{directory}/{base}" for base in base_names(name))
     return next((base for base in bases if base in logs), None)
 
 
-def host_of(template: str, path: Path) -> str:
+def host_of(template: str, path: str) -> str:
     """Return the host of a log.
 
     Raises:
         BadHostError: it cannot be part of a subject.
     """
-    host = template.replace(DIRECTORY_FIELD, path.parent.name)
+    host = template.replace(DIRECTORY_FIELD, path.split("/")[-2])
     publish_subject(_ANY_SUBJECT, host)
     if not host.isprintable() or not _is_text(host):
         raise BadHostError(host)
-    return host
+    return sys.intern(host)  # many logs are of one host
 
 
-def name_of(path: Path, *, is_taken: Callable[[str], bool]) -> str:
+def name_of(path: str, *, is_taken: Callable[[str], bool]) -> str:
     """Return a log's name on the wire: its file's, and where that is taken, a mark of its path."""
-    name = shown(Path(path.name))
+    name = shown(path.rpartition("/")[2])
     if not is_taken(name):
         return name
     mark = hashlib.sha256(os.fsencode(path)).hexdigest()[:6]
     return f"{name}-{mark}"
 
 
-def open_log(path: Path, root: Path) -> int:
+def open_log(path: str | Path, root: Path) -> int:
     """Open a regular file for reading and return its descriptor.
 
     Never waits on a FIFO, never opens a device for what opening it does, and follows links only
@@ -213,7 +211,7 @@ def open_log(path: Path, root: Path) -> int:
     return file
 
 
-def resolved(path: Path, *, strict: bool = False) -> Path:
+def resolved(path: str | Path, *, strict: bool = False) -> Path:
     """Return where a path leads; a loop of links is an `OSError`, as any other dead end."""
     return Path(os.path.realpath(path, strict=strict))
 
@@ -227,7 +225,7 @@ class NotALogError(Exception):
     """A path that is refused, with the reason as one line."""
 
 
-def shown(path: Path) -> str:
+def shown(path: str | Path) -> str:
     """Return a path as it can be shown: a file's name may hold anything."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

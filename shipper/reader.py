@@ -135,14 +135,19 @@ class Reader:
         self._problems = problems
         self._limit = limit
         self._limits: dict[SourceLog, int] = {}
-        self._records = checkpoint.load()
-        self._names = {(self._host_or_none(p), r.name): p for p, r in self._records.items()}
+        self._names: dict[tuple[str | None, str], str] = {}
+        self._recorded: dict[str, LogRecord | None] = {}
+        """Logs not followed now that have a record; it is in the checkpoint where it is None: of
+        ten thousand logs, all records at once would take megabytes that are not given back."""
+        for path, record in checkpoint.records():
+            self._names[self._host_or_none(path), record.name] = path
+            self._recorded[path] = None
         self._claims = Claims()
-        self._logs: dict[Path, SourceLog] = {}
+        self._logs: dict[str, SourceLog] = {}
         self._by_path: dict[str, SourceLog] = {}
         """Also by where links lead: what the kernel reports."""
-        self._gone: dict[Path, None] = {}
-        self._refused: set[Path] = set()
+        self._gone: dict[str, None] = {}
+        self._refused: set[str] = set()
         """What stands where a log is wanted, and is none now."""
         self._watch = DirectoryWatch()
         self._unheard: dict[SourceLog, None] = {}
@@ -374,13 +379,13 @@ class Reader:
         begun_ns = time.time_ns()
         for directory in {d for pattern in self._following.patterns for d in pattern.directories()}:
             self._watch.add(directory)
-        known = () if self._scans else self._records
+        known = () if self._scans else self._recorded
         found = find_logs(self._following.patterns, known)
         new = [path for path in found.logs if path not in self._logs]
         # A file may be rotated away before its turn comes.
-        seen = {path: _key_of(path) for path in new if path not in self._records}
+        seen = {path: _key_of(path) for path in new if path not in self._recorded}
         # Those known from before come first: they say whose the other files are.
-        for path in sorted(new, key=lambda path: path not in self._records):
+        for path in sorted(new, key=lambda path: path not in self._recorded):
             beginning = Beginning(
                 paths=found.generations.get(path, frozenset()),
                 key=seen.get(path),
@@ -407,8 +412,8 @@ class Reader:
         else:
             self._problems.ended("watches")
 
-    def _add(self, path: Path, pattern: Pattern, beginning: Beginning) -> None:
-        record = self._records.get(path)
+    def _add(self, path: str, pattern: Pattern, beginning: Beginning) -> None:
+        record = self._record_of(path)
         root = pattern.root
         try:
             if record is None and not self._is_new(path, root):
@@ -433,8 +438,7 @@ class Reader:
         else:
             self._accept(path)
             self._logs[path] = log
-            # What it says is the log's own from now on; of ten thousand it is megabytes.
-            self._records.pop(path, None)
+            self._recorded.pop(path, None)
             if place.host not in self._hosts:
                 self._hosts |= {place.host}
             self._gone.pop(path, None)
@@ -444,8 +448,13 @@ class Reader:
             for batch in log.in_hand:
                 self._keep(log, batch)
 
+    def _record_of(self, path: str) -> LogRecord | None:
+        if path not in self._recorded:
+            return None
+        return self._recorded[path] or self._checkpoint.record(path)
+
     def _hear_of(self, log: SourceLog) -> None:
-        paths = {os.fspath(log.place.path), os.fspath(resolved(log.place.path))}
+        paths = {log.place.path, os.fspath(resolved(log.place.path))}
         is_heard = True
         for path in paths:
             self._by_path[path] = log
@@ -454,14 +463,14 @@ class Reader:
             # A link can be turned elsewhere while we look, so that is looked at, too.
             self._unheard[log] = None
 
-    def _is_new(self, path: Path, root: Path) -> bool:
+    def _is_new(self, path: str, root: Path) -> bool:
         file = open_log(path, root)
         try:
             return not self._claims.is_owned(file)
         finally:
             os.close(file)
 
-    def _place(self, path: Path, pattern: Pattern, record: LogRecord | None) -> LogPlace:
+    def _place(self, path: str, pattern: Pattern, record: LogRecord | None) -> LogPlace:
         host = host_of(pattern.host or self._following.host, path)
         if record is not None:
             name = record.name
@@ -469,29 +478,29 @@ class Reader:
             name = name_of(path, is_taken=lambda name: self._names.get((host, name), path) != path)
         return LogPlace(path=path, root=pattern.root, host=host, name=name, labels=pattern.labels)
 
-    def _host_or_none(self, path: Path) -> str | None:
+    def _host_or_none(self, path: str) -> str | None:
         with contextlib.suppress(BadHostError):
             patterns = self._following.patterns
             own = next((p.host for p in patterns if p.host and p.matches(path)), "")
             return host_of(own or self._following.host, path)
         return None
 
-    def _refuse(self, path: Path, sentence: str) -> None:
+    def _refuse(self, path: str, sentence: str) -> None:
         self._refused.add(path)
         self._problems.started(path, sentence, sentence)
 
-    def _accept(self, path: Path) -> None:
+    def _accept(self, path: str) -> None:
         self._refused.discard(path)
         self._problems.ended(path)
 
     def _drop(self, log: SourceLog) -> None:
         path = log.place.path
         self._save([log])
-        self._records[path] = log.record()
+        self._recorded[path] = log.record()
         self._lost_before += log.lost_bytes
         self._restarts_before += log.restarts
         del self._logs[path]
-        for name in (os.fspath(path), os.fspath(resolved(path))):
+        for name in (path, os.fspath(resolved(path))):
             if self._by_path.get(name) is log:
                 del self._by_path[name]
         for kept in (self._limits, self._unheard, self._restless, self._starved, self._lingering):
@@ -501,9 +510,10 @@ class Reader:
         if len(self._gone) > GONE_KEPT:
             self._forget(next(iter(self._gone)))
 
-    def _forget(self, path: Path) -> None:
+    def _forget(self, path: str) -> None:
         del self._gone[path]
-        record = self._records.pop(path, None)
+        record = self._record_of(path)
+        self._recorded.pop(path, None)
         with contextlib.suppress(sqlite3.Error):
             self._checkpoint.forget(path)
         if record is None:
@@ -515,9 +525,9 @@ class Reader:
             self._claims.unretire(position)
 
 
-def _key_of(path: Path) -> tuple[int, int] | None:
+def _key_of(path: str) -> tuple[int, int] | None:
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - as above
     except OSError:
         return None
     return status.st_dev, status.st_ino
@@ -528,6 +538,6 @@ def _pause(bounds: tuple[float, float], wanted: float) -> float:
     return min(longest, max(shortest, wanted))
 
 
-def _unreadable(path: Path, error: OSError) -> str:
+def _unreadable(path: str, error: OSError) -> str:
     reason = (error.strerror or type(error).__name__).lower()
     return f"cannot read {shown(path)}: {reason}; it is tried again"

@@ -71,7 +71,6 @@ class SourceLog:
         "_is_path_there",
         "_look_again_at",
         "_newest",
-        "_path",
         "_reading",
         "_retired",
         "_search_at",
@@ -109,7 +108,6 @@ class SourceLog:
         self._retired: dict[tuple[int, int], Position] = {}
         self._look_again_at = self._search_at = 0.0
         self._is_path_there = True
-        self._path = os.fspath(place.path)
         try:
             if record is not None:
                 self._resume(record)
@@ -133,7 +131,7 @@ class SourceLog:
         if self._reading.once:
             return True
         try:
-            status = os.stat(self._path)  # noqa: PTH116 - most of what a quiet log costs
+            status = os.stat(self.place.path)  # noqa: PTH116 - most of what a quiet log costs
         except (FileNotFoundError, NotADirectoryError):
             status = None
         if self._is_path_there and status is None:

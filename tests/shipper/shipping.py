@@ -152,7 +152,7 @@ class LogReader:
         self.claims = Claims()
         self.batches: list[bytes] = []
         self.sources: list[SourceRange] = []
-        place = LogPlace(path=path, root=path.parent, host="web1", name=path.name)
+        place = LogPlace(path=str(path), root=path.parent, host="web1", name=path.name)
         self.log = SourceLog(place, reading, self.claims, **begin)
 
     def read(self, *, settled: bool = False, limit: int = 1 << 16) -> bytes:

@@ -36,7 +36,7 @@ RECORD = LogRecord(
         ),
     ),
 )
-LOG = Path(os.fsdecode(b"/var/log/\xff.log"))
+LOG = os.fsdecode(b"/var/log/\xff.log")
 
 
 def test_records_are_read_back(tmp_path: Path) -> None:
@@ -45,7 +45,9 @@ def test_records_are_read_back(tmp_path: Path) -> None:
     checkpoint.save([(LOG, RECORD)])
     checkpoint.close()
     again = Checkpoint(tmp_path / "state")
-    assert again.load() == {LOG: RECORD}
+    assert dict(again.records()) == {LOG: RECORD}
+    assert again.record(LOG) == RECORD
+    assert again.record("/other.log") is None
     again.close()
 
 
@@ -80,7 +82,7 @@ def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
     database.close()
     checkpoint = Checkpoint(tmp_path)
     with pytest.raises(CheckpointError, match="is damaged"):
-        checkpoint.load()
+        list(checkpoint.records())
     checkpoint.close()
 
 

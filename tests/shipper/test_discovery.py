@@ -20,7 +20,7 @@ def touch(*paths: Path) -> None:
 
 def names(directory: Path, *patterns: str) -> list[str]:
     found = find_logs([Pattern.parse(str(directory / pattern)) for pattern in patterns])
-    return [path.relative_to(directory).as_posix() for path in found.logs]
+    return [path.removeprefix(f"{directory}/") for path in found.logs]
 
 
 def test_two_patterns_that_match_one_file_find_it_once(tmp_path: Path) -> None:
@@ -32,9 +32,9 @@ def test_rotated_and_compressed_files_are_no_logs_of_their_own(tmp_path: Path) -
     touch(*(tmp_path / f"a.log{mark}" for mark in ("", ".1", ".2.gz", "-20260131", ".old")))
     touch(tmp_path / "worker.1", tmp_path / "worker.2")
     found = find_logs([Pattern.parse(str(tmp_path / "*"))])
-    assert [path.name for path in found.logs] == ["a.log", "worker.1", "worker.2"]
+    assert [Path(path).name for path in found.logs] == ["a.log", "worker.1", "worker.2"]
     (generations,) = found.generations.values()
-    assert {path.name for path in generations} == {"a.log.1", "a.log-20260131", "a.log.old"}
+    assert {Path(path).name for path in generations} == {"a.log.1", "a.log-20260131", "a.log.old"}
 
 
 def test_a_rotated_file_that_is_named_is_followed(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_path_with_brackets_is_no_glob_where_it_exists(tmp_path: Path) -> None
 
 
 def test_a_known_log_is_found_while_it_has_no_file(tmp_path: Path) -> None:
-    known = [tmp_path / "web1" / "app.log", tmp_path / "web1" / "app.txt", tmp_path / "app.log"]
+    known = [f"{tmp_path}/web1/app.log", f"{tmp_path}/web1/app.txt", f"{tmp_path}/app.log"]
     found = find_logs([Pattern.parse(str(tmp_path / "*" / "app.log"))], known)
     assert list(found.logs) == [known[0]]
 
@@ -63,14 +63,14 @@ def test_globs_go_through_directories(tmp_path: Path) -> None:
 
 
 def test_the_host_may_be_the_directory(tmp_path: Path) -> None:
-    assert host_of("{dir}", Path("/logs/web-01.example.net/app.log")) == "web-01.example.net"
-    assert host_of("rack1.{dir}", Path("/logs/web1/app.log")) == "rack1.web1"
+    assert host_of("{dir}", "/logs/web-01.example.net/app.log") == "web-01.example.net"
+    assert host_of("rack1.{dir}", "/logs/web1/app.log") == "rack1.web1"
     with pytest.raises(BadHostError):
-        host_of("{dir}", Path("/logs/no host/app.log"))
+        host_of("{dir}", "/logs/no host/app.log")
 
 
 def test_a_name_that_is_taken_gets_a_mark_of_its_path() -> None:
-    path = Path("/var/log/nginx/access.log")
+    path = "/var/log/nginx/access.log"
     assert name_of(path, is_taken=lambda _: False) == "access.log"
     marked = name_of(path, is_taken=lambda _: True)
     assert marked.startswith("access.log-")

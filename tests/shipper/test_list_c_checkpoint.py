@@ -23,14 +23,14 @@ from pathlib import Path
 from shipper.checkpoint import Checkpoint
 from tests.shipper.test_list_c_checkpoint import record
 checkpoint = Checkpoint(Path(sys.argv[1]))
-first = checkpoint.load().get(Path("/a"))
+first = checkpoint.record("/a")
 number = first.files[0].offset if first else 0
 while True:
     number += 1
-    checkpoint.save((Path(f"/{name}"), record(number)) for name in "abc")
+    checkpoint.save((f"/{name}", record(number)) for name in "abc")
     print(number, flush=True)
 """
-LOG = Path("/a")
+LOG = "/a"
 
 
 def record(number: int) -> LogRecord:
@@ -49,7 +49,7 @@ def record(number: int) -> LogRecord:
 
 def offsets(directory: Path) -> set[int]:
     checkpoint = Checkpoint(directory)
-    found = {record.files[0].offset for record in checkpoint.load().values()}
+    found = {record.files[0].offset for _, record in checkpoint.records()}
     checkpoint.close()
     return found
 
@@ -78,7 +78,7 @@ def power_off(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
     directory = tmp_path_factory.mktemp("state")
     checkpoint = Checkpoint(directory)
     for number in range(1, 41):
-        checkpoint.save((Path(f"/{name}"), record(number)) for name in "abc")
+        checkpoint.save((f"/{name}", record(number)) for name in "abc")
     files = tuple((directory / f"checkpoint.sqlite{end}").read_bytes() for end in ("", "-wal"))
     checkpoint.close()
     return files[0], files[1]
@@ -112,7 +112,7 @@ def test_c_power_loss_keeps_a_whole_earlier_state(
 def test_c_torn_state_stops_and_never_means_start_over(tmp_path: Path, size: int) -> None:
     checkpoint = Checkpoint(tmp_path)
     for number in range(200):
-        checkpoint.save([(Path(f"/{number}"), record(number))])
+        checkpoint.save([(f"/{number}", record(number))])
     checkpoint.close()
     state = tmp_path / "checkpoint.sqlite"
     whole = state.read_bytes()
@@ -126,17 +126,18 @@ def test_c_torn_state_stops_and_never_means_start_over(tmp_path: Path, size: int
 def test_c_bits_that_flipped_are_noticed_or_do_no_harm(tmp_path: Path, place: int) -> None:
     checkpoint = Checkpoint(tmp_path)
     for number in range(200):
-        checkpoint.save([(Path(f"/{number}"), record(number))])
+        checkpoint.save([(f"/{number}", record(number))])
     checkpoint.close()
     state = tmp_path / "checkpoint.sqlite"
     whole = bytearray(state.read_bytes())
     whole[place : place + 64] = bytes(64)
     state.write_bytes(whole)
     said = ""
-    found: dict[Path, LogRecord] = {}
+    found: dict[str, LogRecord] = {}
     with contextlib.ExitStack() as stack:
         try:
-            found = stack.enter_context(contextlib.closing(Checkpoint(tmp_path))).load()
+            checkpoint = stack.enter_context(contextlib.closing(Checkpoint(tmp_path)))
+            found = dict(checkpoint.records())
         except CheckpointError as error:
             said = str(error)
     assert "is damaged" in said or len(found) == 200
@@ -193,10 +194,10 @@ def test_c_a_full_disk_fails_the_save_and_keeps_the_state(tmp_path: Path) -> Non
     checkpoint.save([(LOG, record(1))])
     pages = checkpoint._database.execute("PRAGMA page_count").fetchone()[0]
     checkpoint._database.execute(f"PRAGMA max_page_count = {pages + 1}")
-    many = [(Path(f"/{number}"), record(2)) for number in range(500)]
+    many = [(f"/{number}", record(2)) for number in range(500)]
     with pytest.raises(sqlite3.Error, match="full"):
         checkpoint.save([(LOG, record(2)), *many])
-    assert checkpoint.load() == {LOG: record(1)}
+    assert dict(checkpoint.records()) == {LOG: record(1)}
     checkpoint._database.execute("PRAGMA max_page_count = 100000")
     checkpoint.save([(LOG, record(2)), *many])
     checkpoint.close()

@@ -254,7 +254,7 @@ def test_what_excludes_name_is_left_out(tmp_path: Path, state: Path) -> None:
     patterns = [
         Pattern.parse(f"{tmp_path}/**/*.log", excludes=["debug*", "*/noise/*"]),
     ]
-    assert [path.name for path in find_logs(patterns).logs] == ["app.log"]
+    assert [Path(path).name for path in find_logs(patterns).logs] == ["app.log"]
 
 
 def test_the_survey_tells_what_is_behind(tmp_path: Path, state: Path) -> None:
@@ -298,4 +298,4 @@ def test_logs_that_are_gone_for_good_are_forgotten(
             reads.until(lambda: f"h/{number}.log" in reads.got)  # noqa: B023
             path.unlink()
             reads.until(lambda: reads.reader.log_count == 0)
-        assert len(reads.checkpoint.load()) == 5
+        assert len(dict(reads.checkpoint.records())) == 5

@@ -122,7 +122,7 @@ class LifeOfALog(RuleBasedStateMachine):
     def start(self) -> None:
         if self.log is not None:
             return
-        place = LogPlace(path=self.path, root=self.directory, host="web1", name="app.log")
+        place = LogPlace(path=str(self.path), root=self.directory, host="web1", name="app.log")
         self.log = SourceLog(place, QUICK, Claims(), record=self.recorded)
         self.recorded = self.log.record()
         for batch in list(self.log.in_hand):

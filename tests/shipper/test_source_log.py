@@ -168,7 +168,7 @@ def test_older_generations_of_a_log_never_seen_stay_unless_wanted(log: Path) -> 
     rotate(log)
     append(log, b"new\n")
     assert LogReader(log).read(settled=True) == b"new\n"
-    wanted = Beginning(paths=frozenset({log.with_name("app.log.1")}))
+    wanted = Beginning(paths=frozenset({str(log.with_name("app.log.1"))}))
     assert LogReader(log, wanted=wanted).read(settled=True) == b"old\nnew\n"
 
 
