@@ -60,6 +60,8 @@ class Receivers:
         self._connection = connection
         self._stream = stream
         self._subjects: dict[str, str] = {}
+        self._found: dict[str, tuple[str, str]] = {}
+        """Group and name of each."""
         self._discovered = 0.0
         self._labs: frozenset[str] = frozenset()
         self._is_refused = False
@@ -181,6 +183,7 @@ class Receivers:
             return None
         except GatewayError:
             self._subjects.pop(name, None)
+            self._found.pop(name, None)
             return None
 
     async def _ask(
@@ -213,7 +216,8 @@ class Receivers:
             raise GatewayError(f"receiver {receiver} gave an answer of another kind") from error
 
     async def _discover(self) -> None:
-        found: set[tuple[str, str]] = set()
+        # One that is slow to say it is there is missed only where it gives no status either.
+        found = set(self._found.values())
 
         def take(_subject: str, _reply: str, _headers: bytes, payload: bytes) -> None:
             try:
@@ -240,8 +244,8 @@ class Receivers:
         self._is_refused = denial is not None
         self.not_permitted = str(denial or "")
         names = Counter(name for _, name in found)
-        self._subjects = {
-            name if names[name] == 1 else f"{group}/{name}": control_subject(group, name)
-            for group, name in found
+        self._found = {
+            name if names[name] == 1 else f"{group}/{name}": (group, name) for group, name in found
         }
+        self._subjects = {known: control_subject(*one) for known, one in self._found.items()}
         self._discovered = time.monotonic()

@@ -17,7 +17,14 @@ from natsconsole.receiver.control import Control
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection
 from tests.support.nats_server import NatsServer
-from tests.support.pipeline import STREAM, Source, make_stream, receiver_config, running
+from tests.support.pipeline import (
+    PATIENT,
+    STREAM,
+    Source,
+    make_stream,
+    receiver_config,
+    running,
+)
 from tests.support.waiting import until
 
 WITHHOLD = AnswerRule(answer="withhold")
@@ -33,7 +40,8 @@ async def gateway(connection: Connection) -> LiveGateway:
 async def served(
     server: NatsServer, connection: Connection, out: Path, **changes: object
 ) -> AsyncIterator[Receiver]:
-    async with running(server, receiver_config(out, **changes)) as receiver:
+    config = receiver_config(out, **({"settings": PATIENT} | changes))
+    async with running(server, config) as receiver:
         await Control(receiver).serve_on(connection)
         yield receiver
 
@@ -44,7 +52,7 @@ async def receiver(
 ) -> AsyncIterator[Receiver]:
     async with served(nats_server, connection, tmp_path / "out") as found:
         await until(lambda: found.status("").state == "running")
-        await gateway.look()
+        await until(gateway.receivers)
         yield found
 
 
@@ -174,7 +182,7 @@ async def test_events_of_before_come_from_the_stream_that_kept_them(
     )
     gateway = LiveGateway(connection, "LOGS")
     async with served(nats_server, connection, tmp_path / "out"):
-        await gateway.look()
+        await until(gateway.receivers)
         await gateway.set_rule("receiver-1", AnswerRule(answer="nak"))
         await Source(connection, "web1").publish_lines(2)
         late = LiveGateway(connection, "LOGS")
@@ -182,7 +190,9 @@ async def test_events_of_before_come_from_the_stream_that_kept_them(
         async def are_kept() -> bool:
             kept = LiveGateway(connection, "LOGS")
             await kept.listen()
-            return any(one.kind == "nak" for one in kept.events().events)
+            naks = {one.sequence for one in kept.events().events if one.kind == "nak"}
+            kept.close()
+            return naks == {1, 2}
 
         await until(are_kept)
         await late.listen()

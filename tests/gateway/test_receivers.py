@@ -16,7 +16,7 @@ from natsconsole.gateway.live_gateway import LiveGateway
 from natsconsole.receiver.control import Control
 from shipper.connection import Connection, ConnectionOptions
 from tests.support.nats_server import NatsServer
-from tests.support.pipeline import Source, make_stream, receiver_config, running
+from tests.support.pipeline import PATIENT, Source, make_stream, receiver_config, running
 from tests.support.waiting import until
 
 
@@ -54,8 +54,11 @@ async def test_receivers_of_one_name_in_two_groups_are_two(
     theirs = receiver_config(tmp_path / "theirs", group="other")
     async with running(nats_server, ours) as first, running(nats_server, theirs) as second:
         await Control(first).serve_on(connection)
-        await gateway.look()
-        assert [one.name for one in await gateway.receivers()] == ["receiver-1"]
+
+        async def one() -> bool:
+            return [one.name for one in await gateway.receivers()] == ["receiver-1"]
+
+        await until(one)
         await Control(second).serve_on(connection)
 
         async def both() -> bool:
@@ -67,6 +70,25 @@ async def test_receivers_of_one_name_in_two_groups_are_two(
         assert first.status("").state != "paused"
         with pytest.raises(GatewayError, match="receiver-1 is not there"):
             await gateway.pause("receiver-1")
+
+
+async def test_a_receiver_that_is_slow_to_be_found_again_is_not_missed(
+    gateway: LiveGateway,
+    nats_server: NatsServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running(nats_server, receiver_config(tmp_path / "out")) as receiver:
+        control = Connection(ConnectionOptions(servers=(nats_server.url,)))
+        await control.open()
+        await Control(receiver).serve_on(control)
+        await until(gateway.receivers)
+        monkeypatch.setattr("natsconsole.gateway.receivers._DISCOVERY_INTERVAL", 0.0)
+        monkeypatch.setattr("natsconsole.gateway.receivers._DISCOVERY_WAIT", 0.0)
+        for _ in range(3):
+            assert [one.name for one in await gateway.receivers()] == ["receiver-1"]
+        await control.close()
+        assert await gateway.receivers() == ()
 
 
 @pytest.mark.parametrize(
@@ -114,14 +136,14 @@ async def test_what_may_not_be_known_to_be_in_flight_is_not_acked(tmp_path: Path
         )
         async with Connection(every) as connection, Connection(desk) as other:
             await make_stream(connection)
-            out = receiver_config(tmp_path / "out")
+            out = receiver_config(tmp_path / "out", settings=PATIENT)
             async with running(server, out, options=every) as receiver:
                 receiver.set_rule(AnswerRule(answer="withhold"))
                 await Control(receiver).serve_on(connection)
                 await Source(connection, "web1").publish_lines(2)
                 await until(lambda: len(receiver.unacked(UnackedRequest()).messages) == 2)
                 gateway = LiveGateway(other, "LOGS")
-                await gateway.look()
+                await until(gateway.receivers)
                 marks = (await gateway.marks(["web1"]))["web1"]
     assert marks.knows_unacked
     assert [marks.fate_of(sequence) for sequence in (1, 2)] == [Fate.DELIVERED] * 2

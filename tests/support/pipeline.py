@@ -20,6 +20,8 @@ from tests.support.nats_server import NatsServer
 
 STREAM = LogStream(partitions=2, max_age_seconds=3600, max_bytes=256 << 20)
 QUICK = ConsumerSettings(ack_wait_seconds=1.0, max_ack_pending=200)
+PATIENT = ConsumerSettings(ack_wait_seconds=60.0, max_ack_pending=200)
+"""Nothing comes again while a test looks at it, however long the machine holds it up."""
 
 
 async def make_stream(connection: Connection, spec: LogStream = STREAM) -> JetStream:

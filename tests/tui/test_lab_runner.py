@@ -48,8 +48,10 @@ async def lab(
         load = asyncio.create_task(publish())
         await until(lambda: receiver.status("").state == "running")
         await until(lambda: receiver.status("").written_lines > 20)
+        gateway = LiveGateway(connection, "LOGS")
+        await until(gateway.receivers)
         try:
-            yield LabRunner(LiveGateway(connection, "LOGS"), None)
+            yield LabRunner(gateway, None)
         finally:
             load.cancel()
             await asyncio.gather(load, return_exceptions=True)
