@@ -6,7 +6,7 @@ import compileall
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -75,9 +75,13 @@ async def connection(nats_server: NatsServer) -> AsyncIterator[Connection]:
 
 
 @pytest.fixture
-def unused_port() -> int:
-    """A port of this machine where nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def unused_port() -> Iterator[int]:
+    """A port of this machine where nothing listens, and nobody but this test will.
+
+    It stays bound, so that no other test is given it; a server that is told to may listen there.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        port: int = holder.getsockname()[1]
+        yield port

@@ -80,7 +80,7 @@ jetstream {{ store_dir: {json.dumps(str(self.directory / "store"))} }}
         before = self.log.count("Reloaded server configuration")
         assert self._process is not None
         self._process.send_signal(1)
-        for _ in range(1000):
+        for _ in range(6000):
             if self.log.count("Reloaded server configuration") > before:
                 return
             await asyncio.sleep(0.005)
@@ -104,7 +104,7 @@ jetstream {{ store_dir: {json.dumps(str(self.directory / "store"))} }}
             else:
                 process.terminate()
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await process.wait()
         except TimeoutError:
             process.kill()
@@ -117,7 +117,7 @@ jetstream {{ store_dir: {json.dumps(str(self.directory / "store"))} }}
     async def _wait_ready(self) -> None:
         assert self._process is not None
         ports = self._ports_file(self._process.pid)
-        for _ in range(2000):
+        for _ in range(6000):
             if self._process.returncode is not None:
                 raise AssertionError(f"nats-server did not start:\n{self.log}")
             if await self._answers(ports):
