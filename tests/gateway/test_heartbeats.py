@@ -50,7 +50,10 @@ def beat(*pulses: HostPulse, instance: str = "a", interval: float = 30.0) -> byt
     )
 
 
-async def test_a_heartbeat_is_joined_to_its_host(connection: Connection) -> None:
+async def test_a_heartbeat_is_joined_to_its_host(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("natsconsole.gateway.shippers.PING_SECONDS", 3600.0)
     await make_stream(connection)
     await Source(connection, "web1").publish_lines(1)
     gateway = LiveGateway(connection, "LOGS")
@@ -97,7 +100,10 @@ accounts {
 
 
 @pytest.mark.parametrize("answers", [True, False], ids=["no leader", "nobody"])
-async def test_an_orders_bucket_that_fails_costs_no_look(tmp_path: Path, answers: bool) -> None:
+async def test_an_orders_bucket_that_fails_costs_no_look(
+    tmp_path: Path, answers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("natsconsole.gateway.shippers.ORDERS_SECONDS", 3600.0)
     async with NatsServer(tmp_path, config=AT_A_DESK) as server:
         logs = ConnectionOptions(servers=(server.url,), user="logs", password="logs")
         desk = ConnectionOptions(

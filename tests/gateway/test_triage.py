@@ -114,7 +114,7 @@ async def test_redeliveries_are_counted_since_the_first_look(
 ) -> None:
     anybody = Anybody(connection)
     await anybody.make_stream()
-    await anybody.make_consumer(ack_wait=30_000_000)
+    await anybody.make_consumer(ack_wait=500_000_000)
     await anybody.publish(3)
     await anybody.pull(3)
     await triage.look()
@@ -322,6 +322,7 @@ async def test_answers_may_not_be_heard(tmp_path: Path) -> None:
       publish: [">"], subscribe: ["other.>"] } } ] }
     """
     async with NatsServer(tmp_path, config=config) as server, _as(server, "few") as connection:
+        await until(lambda: connection.denied)
         snapshot = await LiveTriage(connection, timeout=0.3).look()
     assert snapshot.problem_kind == "not-permitted"
     assert "_INBOX.>" in snapshot.problem

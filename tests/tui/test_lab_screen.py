@@ -8,6 +8,7 @@ from natsconsole.domain.host_pattern import HostPattern
 from natsconsole.domain.lab_scenes import SCENES
 from natsconsole.domain.receivers import AnswerRule, HostStatus
 from natsconsole.gateway.interface import GatewayError
+from natsconsole.tui.lab.runner import BACK_WITHIN
 from natsconsole.tui.lab.screen import LabScreen
 from screenshots.demo_data import receiver
 from screenshots.picture import until
@@ -47,7 +48,7 @@ async def test_a_scene_is_played_by_its_number_proved_and_gone_back_from() -> No
     async with console(lab(), demo=FakeDemo()) as it:
         await it.press("L", "5")
         await it.shows("▸ max ack pending 20")
-        await until(it.pilot, lambda: ("answer", "withhold") in it.gateway.asked, seconds=20)
+        await until(it.pilot, lambda: ("answer", "withhold") in it.gateway.asked)
         assert it.gateway.asked[0] == ("settings", "max_ack_pending=20")
         await it.shows("PROOF")
         assert "none, as promised" in it.text
@@ -144,7 +145,7 @@ async def test_leaving_the_console_restores_receivers_that_go_on() -> None:
     async with console(gateway) as it:
         await it.press("L", "6")
         await until(it.pilot, lambda: gateway.home.receivers[0].answer == "nak")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await it.app.restore()
         assert gateway.home.receivers[0].rule == AnswerRule()
 
@@ -152,10 +153,10 @@ async def test_leaving_the_console_restores_receivers_that_go_on() -> None:
 async def test_another_stream_is_shown_when_the_scene_is_gone_back_from() -> None:
     async with console(lab(), demo=FakeDemo()) as it:
         await it.press("L", "5")
-        await until(it.pilot, lambda: ("answer", "withhold") in it.gateway.asked, seconds=20)
+        await until(it.pilot, lambda: ("answer", "withhold") in it.gateway.asked)
         runner = it.app.lab
         it.app.show_stream("ORDERS", HostPattern.parse("orders.{host}"))
-        await until(it.pilot, lambda: it.gateway.is_closed, seconds=20)
+        await until(it.pilot, lambda: it.gateway.is_closed)
         assert it.app.lab is not runner
         assert runner.state.phase == "back"
         (status,) = it.gateway.home.receivers
@@ -167,12 +168,12 @@ async def test_a_way_back_that_fails_is_kept(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("natsconsole.tui.lab.runner.BACK_WITHIN", 0.5)
     async with console(lab(), demo=FakeDemo()) as it:
         await it.press("L", "5")
-        await until(it.pilot, lambda: ("answer", "withhold") in it.gateway.asked, seconds=20)
+        await until(it.pilot, lambda: ("answer", "withhold") in it.gateway.asked)
         runner = it.app.lab
         before = runner.state.before
         it.gateway.refusal = GatewayError("not now")
         await it.press("b")
-        await until(it.pilot, lambda: runner.state.phase == "stranded", seconds=20)
+        await until(it.pilot, lambda: runner.state.phase == "stranded")
 
         await runner.play(SCENES[2])
         assert runner.state.phase == "stranded"
@@ -182,6 +183,7 @@ async def test_a_way_back_that_fails_is_kept(monkeypatch: pytest.MonkeyPatch) ->
         assert runner.state.before is before
         assert [one.is_closed for one in it.gateway.others] == [True]
 
+        monkeypatch.setattr("natsconsole.tui.lab.runner.BACK_WITHIN", BACK_WITHIN)
         it.gateway.refusal = None
         await it.press("b")
         await it.shows("everything is as it was")

@@ -8,6 +8,7 @@ from natsconsole.domain.contexts import Context, ContextSettings
 from natsconsole.domain.messages import InFlightMessage
 from natsconsole.domain.receivers import UnackedMessage
 from screenshots.demo_data import receiver
+from screenshots.picture import until
 from screenshots.scenes import flowing
 from tests.support.fake_gateway import FakeGateway, with_receivers
 from tests.tui.consoles import console
@@ -54,8 +55,7 @@ async def test_nothing_is_asked_of_a_receiver_before_its_name_is_typed(
         await it.press(keys[-1])
         await it.shows(title)
         await it.press(*"receiver-1", "enter")
-        await it.is_handled()
-        assert [one[0] for one in gateway.asked] == [asked]
+        await until(it.pilot, lambda: [one[0] for one in gateway.asked] == [asked])
 
 
 async def test_elsewhere_a_key_is_enough() -> None:
@@ -63,5 +63,4 @@ async def test_elsewhere_a_key_is_enough() -> None:
     gateway.context = Context(name="staging")
     async with console(gateway) as it:
         await it.press("p")
-        await it.is_handled()
-        assert gateway.asked == [("pause",)]
+        await until(it.pilot, lambda: gateway.asked == [("pause",)])
