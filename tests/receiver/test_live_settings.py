@@ -101,18 +101,18 @@ async def test_the_waits_of_the_back_off_are_shown(
     nats_server: NatsServer, connection: Connection, tmp_path: Path
 ) -> None:
     async with lab(nats_server, connection, tmp_path / "out", ack_wait=60.0) as found:
-        await found.receiver.set_settings(SettingsRequest(backoff_seconds=(0.3, 20.0)))
+        await found.receiver.set_settings(SettingsRequest(backoff_seconds=(5.0, 60.0)))
         found.choose("withhold")
         source = Source(connection, "web1")
         await source.publish_lines(1)
         await until(lambda: found.unacked() == [1])
         (message,) = found.receiver.unacked(UnackedRequest()).messages
         assert message.deliveries == 1
-        assert message.remaining <= 0.3
+        assert message.remaining <= 5
         await found.until_redelivered(1)
         (message,) = found.receiver.unacked(UnackedRequest()).messages
         assert message.deliveries == 2
-        assert 15 < message.remaining <= 20.0
+        assert 5 < message.remaining <= 60
 
 
 @pytest.mark.parametrize("policy", ["explicit", "all"])
@@ -147,7 +147,7 @@ async def test_lines_behind_what_ran_out_of_deliveries_show_what_is_lost(
         found.choose("nak", share=0.4, hosts="web*")
         await source.publish_lines(9)  # 2, 5 and 7 are refused
         await until(
-            lambda: [one["stream_seq"] for one in found.advised("max_deliver")] == [2, 5, 7],
+            lambda: sorted(one["stream_seq"] for one in found.advised("max_deliver")) == [2, 5, 7],
             within=30,
         )
         await found.until_lines(6)

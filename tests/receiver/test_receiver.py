@@ -8,6 +8,7 @@ import pytest
 
 from natsconsole.domain.receivers import AnswerRule, UnackedRequest
 from natsconsole.gateway.jetstream import JetStream
+from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.ledger import LedgerError
 from natsconsole.receiver.opening import ReceiverError
 from natsconsole.receiver.receiver import Receiver, RefusedError
@@ -34,8 +35,11 @@ async def until_committed(receiver: Receiver, lines: int) -> None:
     await until(lambda: receiver.status("").written_lines == lines, within=30)
 
 
-async def outstanding(jetstream: JetStream) -> int:
-    return sum(found.num_ack_pending for found in await jetstream.consumers("LOGS"))
+async def until_settled(jetstream: JetStream) -> None:
+    async def is_settled() -> bool:
+        return not any(found.num_ack_pending for found in await jetstream.consumers("LOGS"))
+
+    await until(is_settled)
 
 
 @pytest.mark.parametrize("policy", ["explicit", "all", "none"])
@@ -53,7 +57,7 @@ async def test_writes_each_hosts_bytes(
         for source in sources:
             await until_written(tmp_path / "out", source)
 
-    assert await outstanding(jetstream) == 0
+    await until_settled(jetstream)
 
 
 async def test_plain_and_legacy_messages_are_lines(
@@ -123,22 +127,23 @@ async def test_withheld_messages_come_again_and_are_written_once(
 ) -> None:
     jetstream = await make_stream(connection)
     source = Source(connection, "web1")
-    async with running(nats_server, receiver_config(tmp_path / "out")) as receiver:
+    settings = ConsumerSettings(ack_wait_seconds=6.0, max_ack_pending=200)
+    config = receiver_config(tmp_path / "out", settings=settings)
+    async with running(nats_server, config) as receiver:
         receiver.set_rule(AnswerRule(answer="withhold"))
         await source.publish_lines(10)
         await until_committed(receiver, 10)
-        (first, *_) = receiver.unacked(UnackedRequest()).messages
-        assert first.written
-        assert 0 < first.remaining <= 1.0
 
+        def wait_for_ack_wait() -> bool:
+            (first, *_) = receiver.unacked(UnackedRequest()).messages
+            return first.written and 0 < first.remaining <= 6.0
+
+        await until(wait_for_ack_wait)
         await until(lambda: receiver.status("").redelivered >= 10, why="ack wait passes")
         receiver.set_rule(AnswerRule(answer="ack"))
         await until(lambda: receiver.status("").unacked == 0)
 
-        async def settled() -> bool:
-            return await outstanding(jetstream) == 0
-
-        await until(settled)
+        await until_settled(jetstream)
         assert written(tmp_path / "out", source) == source.content
         await until(lambda: receiver.status("").suppressed >= 10)
 
@@ -167,7 +172,10 @@ async def test_holds_while_the_disk_is_full(
 ) -> None:
     jetstream = await make_stream(connection)
     source = Source(connection, "web1")
-    async with running(nats_server, receiver_config(tmp_path / "out")) as receiver:
+    # Longer than a busy machine stops us for: nothing is due to come again.
+    settings = ConsumerSettings(ack_wait_seconds=60.0, max_ack_pending=200)
+    config = receiver_config(tmp_path / "out", settings=settings)
+    async with running(nats_server, config) as receiver:
         await source.publish_lines(5)
         await until_written(tmp_path / "out", source)
         before = source.content
@@ -208,7 +216,7 @@ async def test_survives_a_server_restart(
         await source.publish_lines(20)
         await nats_server.kill()
         await nats_server.start()
-        await connection.wait_connected(5)
+        await connection.wait_connected(30)
         await source.publish_lines(20)
         await until_written(tmp_path / "out", source)
         assert receiver.status("").lost == 0
@@ -304,4 +312,4 @@ async def test_many_writers_of_one_log_are_not_taken_for_lost_lines(
             await until_committed(receiver, total)
             await until(lambda: receiver.status("").unacked == 0)
             assert receiver.status("").lost == 0
-    assert await outstanding(jetstream) == 0
+    await until_settled(jetstream)

@@ -23,7 +23,7 @@ def say(**values: object) -> None:
 async def main(url: str) -> None:
     async with Connection(ConnectionOptions(servers=(url,))) as connection:
         seat = Seat(stream="LOGS", group="archive", name="frozen", partitions=range(1))
-        membership = Membership(connection, JetStream(connection), seat, ttl=1, interval=0.2)
+        membership = Membership(connection, JetStream(connection), seat, ttl=5, interval=0.2)
         running = asyncio.create_task(membership.run())
         while not await membership.acquire(0):
             await asyncio.sleep(0.02)

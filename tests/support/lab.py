@@ -21,8 +21,9 @@ from tests.support.pipeline import Source, make_stream, receiver_config, running
 from tests.support.waiting import until
 
 ONE_PARTITION = LogStream(partitions=1, max_age_seconds=3600, max_bytes=64 << 20)
-LONG, SHORT = 30.0, 0.5
-"""Ack waits: what comes again within a test is not due to the long one."""
+LONG, SHORT = 120.0, 6.0
+"""Ack waits: what comes again within a test is not due to the long one; and the short one is long
+enough for a process that a busy machine stops for seconds."""
 
 
 class Lab:
@@ -63,12 +64,15 @@ class Lab:
             redelivered: how many of them at least must have come more than once.
         """
 
+        info = await self.consumer()
+
         async def is_pending() -> bool:
+            nonlocal info
             info = await self.consumer()
             return info.num_ack_pending == count and info.num_redelivered >= redelivered
 
         await until(is_pending, within=30, why=f"{count} are outstanding")
-        return await self.consumer()
+        return info
 
     async def until_redelivered(self, count: int) -> None:
         await until(
