@@ -234,19 +234,48 @@ def test_killed_at_each_step_nothing_is_lost(
     assert content(host) == LINES
 
 
+PACED = """
+import os, sys
+from natsconsole.receiver.compression import compress_file
+
+def wait_for_leave():
+    assert sys.stdin.buffer.read(1)
+    return False
+
+directory = os.open(sys.argv[1], os.O_RDONLY)
+compress_file(directory, sys.argv[2], is_stopped=wait_for_leave)
+"""
+
+
+def has_grown(partial: Path, size: int, *, since: int) -> bool:
+    """Whether it is so large, and not what an earlier run has left."""
+    try:
+        found = partial.stat()
+    except FileNotFoundError:
+        return False
+    return found.st_size >= size and found.st_mtime_ns > since
+
+
 def test_killed_amid_the_blocks_nothing_is_lost(host: Path, directory: int) -> None:
     data = NOISE * 20
     (host / NAME).write_bytes(data)
     chance = random.Random(5)
     partial = host / partial_name(NAME)
     for _ in range(5):
-        process = subprocess.Popen([sys.executable, "-c", KILLED, "never", "0", host, NAME])
-        target = chance.randrange(1, len(data))
-        while not (partial.exists() and partial.stat().st_size >= target):
-            assert process.poll() is None
-            time.sleep(0.0005)
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+        command = [sys.executable, "-c", PACED, str(host), NAME]
+        began = time.time_ns()
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+            assert process.stdin is not None
+            blocks = chance.randrange(2, len(data) // BLOCK)
+            process.stdin.write(b"." * blocks)
+            process.stdin.flush()
+            # It cannot come to the end before it is killed, however late we look.
+            target = chance.randrange(1, (blocks - 1) * BLOCK)
+            while not has_grown(partial, target, since=began):
+                assert process.poll() is None
+                time.sleep(0.0005)
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
         assert content(host) == data
 
     compress_file(directory, NAME)

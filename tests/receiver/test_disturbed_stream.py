@@ -15,6 +15,7 @@ from natsconsole.gateway.jetstream import API_PREFIX, JetStream
 from natsconsole.gateway.log_stream import LogStream
 from natsconsole.receiver import partition_worker, room
 from natsconsole.receiver.archive import Archive
+from natsconsole.receiver.partition import Partition
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection, ConnectionOptions
 from shipper.wire import SourceRange, publish_subject
@@ -102,7 +103,7 @@ async def test_purged_while_behind(
         await until_written(tmp_path / "out", *sources)
         receiver.pause()
         await until(lambda: receiver.status("").state == "paused")
-        await asyncio.sleep(partition_worker_pull_ends())
+        await until(lambda: all(map(has_no_open_pull, receiver._partitions)))
         for source in sources:
             await source.publish_lines(20)
         await purge(connection, body)
@@ -112,12 +113,12 @@ async def test_purged_while_behind(
         await until(lambda: receiver.status("").written_lines == 70 - lost, within=30)
         assert receiver.status("").lost == lost
         assert receiver.status("").out_of_order == 0
-        await asyncio.wait_for(receiver.wait_until_idle(0.1), 5)
+        await asyncio.wait_for(receiver.wait_until_idle(0.1), 30)
 
 
-def partition_worker_pull_ends() -> float:
-    """Seconds after which a pull request that was open when the receiver paused has ended."""
-    return 2.1
+def has_no_open_pull(partition: Partition) -> bool:
+    """Whether the pull request has ended that was open when the receiver paused."""
+    return partition.pull is not None and partition.pull.is_quiet
 
 
 async def test_idle_is_noticed_though_the_rest_was_purged(
@@ -134,7 +135,7 @@ async def test_idle_is_noticed_though_the_rest_was_purged(
         receiver.pause()
         await purge(connection)
         receiver.resume()
-        await asyncio.wait_for(receiver.wait_until_idle(0.3), 8)
+        await asyncio.wait_for(receiver.wait_until_idle(0.3), 30)
 
 
 async def test_made_anew_under_load(
@@ -235,7 +236,7 @@ async def test_set_back_to_a_copy(tmp_path: Path, kind: str, more: int) -> None:
         await server.stop()
         shutil.copytree(store, tmp_path / "copy")
         await server.start()
-        await connection.wait_connected(5)
+        await connection.wait_connected(30)
         async with running(server, receiver_config(out)):
             for _ in range(5):
                 await publish(50)
@@ -245,7 +246,7 @@ async def test_set_back_to_a_copy(tmp_path: Path, kind: str, more: int) -> None:
         shutil.rmtree(store)
         shutil.copytree(tmp_path / "copy", store)
         await server.start()
-        await connection.wait_connected(5)
+        await connection.wait_connected(30)
         await publish(more)
         async with running(server, receiver_config(out)) as receiver:
             if kind == "ranges":
@@ -268,11 +269,20 @@ def _connected(server: NatsServer) -> Connection:
     return Connection(ConnectionOptions(servers=(server.url,)))
 
 
+async def keep(jetstream: JetStream, *, seconds: int) -> None:
+    """Let the stream keep its messages for so long."""
+    config = (await jetstream.stream_info("LOGS")).config
+    second = 1_000_000_000
+    await jetstream.update_stream(
+        config | {"max_age": seconds * second, "duplicate_window": second}
+    )
+
+
 async def test_unread_lines_expire(
     nats_server: NatsServer, connection: Connection, tmp_path: Path
 ) -> None:
     """Before they do an alarm says so; afterwards the account has them, with their range."""
-    jetstream = await make_stream(connection, LogStream(partitions=1, max_age_seconds=2))
+    jetstream = await make_stream(connection, LogStream(partitions=1, max_age_seconds=3600))
     source = Source(connection, "web1")
     async with running(nats_server, receiver_config(tmp_path / "out")) as receiver:
         await source.publish_lines(3)
@@ -282,12 +292,15 @@ async def test_unread_lines_expire(
         paused = f"{API_PREFIX}.CONSUMER.PAUSE.LOGS.{consumer.name}"
         await connection.request(paused, b'{"pause_until":"2999-01-01T00:00:00Z"}')
         lost = [await source.publish(b"one\n"), await source.publish(b"two\nthree\n")]
+        await keep(jetstream, seconds=20)  # and half of it is time to hear the alarm
         await until(lambda: "the oldest unread message is" in alarms(receiver))
 
         async def is_expired() -> bool:
             return (await jetstream.stream_info("LOGS")).state.messages == 0
 
+        await keep(jetstream, seconds=1)
         await until(is_expired)
+        await keep(jetstream, seconds=3600)
         await connection.request(paused)
         source.content = read
         await source.publish_lines(2)

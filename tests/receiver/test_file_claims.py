@@ -174,7 +174,7 @@ async def test_after_a_change_of_partitions_two_receivers_take_turns(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(file_claims, "IDLE", 2.0)
+    monkeypatch.setattr(file_claims, "IDLE", 3600.0)  # until the other has found it so
     jetstream = await make_stream(connection, spec(1))
     sources = [Source(connection, f"web{number}") for number in range(12)]
     for source in sources:
@@ -190,6 +190,7 @@ async def test_after_a_change_of_partitions_two_receivers_take_turns(
         async with running(nats_server, other) as second:
             await until(lambda: held_reasons(second) != set())
             assert held_reasons(second) == {"another receiver that shares this directory"}
+            monkeypatch.setattr(file_claims, "IDLE", 2.0)
             await until(
                 lambda: first.status("").written_lines + second.status("").written_lines == 72,
                 within=40,

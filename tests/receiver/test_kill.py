@@ -91,7 +91,7 @@ async def test_exits_when_idle(
 
 
 def _holds(path: Path, source: Source) -> bool:
-    return path.read_bytes() == source.content
+    return path.exists() and path.read_bytes() == source.content
 
 
 def _has_grown(directory: Path, before: int) -> bool:

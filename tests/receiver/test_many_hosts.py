@@ -11,7 +11,7 @@ import pytest
 
 from natsconsole.gateway.log_stream import LogStream
 from natsconsole.receiver.file_names import log_path
-from shipper.connection import Connection
+from shipper.connection import Connection, NoRespondersError
 from shipper.wire import SourceRange
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream, receiver_config, running
@@ -40,6 +40,7 @@ async def publish_to_all(connection: Connection, hosts: list[str], line: int) ->
 
 
 @pytest.mark.early
+@pytest.mark.timeout(240)
 @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
 @pytest.mark.parametrize("count", [3_000, pytest.param(10_000, marks=pytest.mark.long)])
 async def test_thousands_of_hosts_with_256_descriptors(
@@ -51,13 +52,13 @@ async def test_thousands_of_hosts_with_256_descriptors(
     for line in (1, 2):
         await publish_to_all(connection, hosts, line)
     program = receive(
-        nats_server, out, "--metrics", "127.0.0.1:0", "--exit-when-idle", "0.5s",
+        nats_server, out, "--metrics", "127.0.0.1:0", "--exit-when-idle", "4s",
         first=f"ulimit -n {DESCRIPTORS}",
     )  # fmt: skip
     most = 0
     async with program:
         descriptors = Path(f"/proc/{program.process.pid}/fd")
-        finished = asyncio.create_task(program.finish(within=50))
+        finished = asyncio.create_task(program.finish(within=90))
         while not finished.done():
             try:
                 most = max(most, len(os.listdir(descriptors)))  # noqa: PTH208 - many times
@@ -148,8 +149,8 @@ async def test_harmful_names_stay_below_the_directory(
                 line=0,
             ).headers()
         try:
-            await connection.request(f"logs.{host}", payload, headers=headers or None, timeout=1)
-        except Exception:  # noqa: BLE001, S112 - the client or the server refused the name
+            await connection.request(f"logs.{host}", payload, headers=headers or None)
+        except NoRespondersError:  # it makes no subject of the stream's
             continue
         expected[log_path(host, f"../{number}" if named else "")] = payload
     assert len(expected) > 20

@@ -100,7 +100,7 @@ async def test_every_fault_of_the_network(
             await bench.publish_for(seconds)
             for link in failing:
                 link.heal()
-            await bench.until_identical(within=5)
+            await bench.until_identical(within=30)
         bench.see_account(receiver)
     for link in links.values():
         await link.close()
@@ -117,14 +117,14 @@ async def test_server_stopped_killed_and_frozen(
             await bench.publish()
             await end()
             await nats_server.start()
-            await connection.wait_connected(5)
+            await connection.wait_connected(30)
             await bench.publish()
             await bench.until_identical(within=30)
 
         os.kill(nats_server.pid, signal.SIGSTOP)
         await asyncio.sleep(TTL + 1.0)
         os.kill(nats_server.pid, signal.SIGCONT)
-        await connection.wait_connected(5)
+        await connection.wait_connected(30)
         await bench.publish()
         await bench.until_identical(within=30)
         bench.see_account(receiver)
@@ -146,7 +146,7 @@ async def test_lame_duck_mode(tmp_path: Path) -> None:
             await until(lambda: connection.state != "connected", within=40)
             await server.stop()
             await server.start()
-            await connection.wait_connected(5)
+            await connection.wait_connected(30)
             await bench.publish()
             await bench.until_identical(within=30)
             bench.see_account(receiver)
@@ -173,8 +173,8 @@ async def test_it_ends_in_time_though_the_server_is_frozen(
         finally:
             os.kill(nats_server.pid, signal.SIGCONT)
     assert (code, "Traceback" in errors) == (0, False), errors
-    assert took < 5.0
-    await connection.wait_connected(5)
+    assert took < 15.0
+    await connection.wait_connected(30)
     async with running(nats_server, receiver_config(bench.out)) as receiver:
         await bench.publish()
         await bench.until_identical(within=30)

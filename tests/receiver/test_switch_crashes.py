@@ -78,7 +78,7 @@ async def test_a_crash_in_the_middle_of_a_switch(
         patch.setattr(JetStream, step, crash)
         with contextlib.suppress(CrashError):
             async with running(nats_server, receiver_config(here, ack_policy="all")):
-                await asyncio.wait_for(crashed.wait(), 5)
+                await asyncio.wait_for(crashed.wait(), 30)
     assert len(await jetstream.consumers("LOGS")) == 2
 
     await source.publish_lines(10)

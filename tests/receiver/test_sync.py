@@ -40,7 +40,7 @@ class SlowSync:
             if self._is_written:
                 self._is_written = False
                 self.waiting.set()
-                assert self.open.wait(20)
+                assert self.open.wait(60)
             sync(archive)
 
         monkeypatch.setattr(Archive, "append", noting)
@@ -105,9 +105,13 @@ async def test_between_two_syncs_of_an_interval_lines_wait_unacked(
     async with running(nats_server, receiver_config(out, fsync="interval")) as receiver:
         await source.publish_lines(1)
         await until(lambda: receiver.status("").written_lines == 1, within=30)
+        # No interval ends before all ten are there, however long that takes.
+        receiver._around.sync_interval = 1e9
+        await until(lambda: all(worker._tick == 0 for worker in receiver._workers))
         await source.publish_lines(10)
         await until(lambda: receiver.status("").unacked == 10)
         assert await outstanding(jetstream) == 10
+        receiver._around.sync_interval = 0.7
         await until(lambda: receiver.status("").unacked == 0)
         assert synced[-1] == len(source.content), "acked once all of it was synced"
         assert len([size for size in synced if size]) <= 3, "ten lines shared two syncs"
