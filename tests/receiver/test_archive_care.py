@@ -20,7 +20,7 @@ from natsconsole.receiver.upkeep import Upkeep, UpkeepConfig
 from shipper.connection import Connection
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream, receiver_config, running
-from tests.support.programs import run
+from tests.support.programs import Program
 from tests.support.waiting import until
 
 DAY = 86_400.0
@@ -196,12 +196,14 @@ async def test_the_commands_flags(
     for part in range(3):
         for _ in range(10):
             await source.publish(b"x" * 9_999 + b"\n")
-        code, _, errors = await run(
+        program = Program(
             "natsconsole", "receive", "-s", nats_server.url, "--dir", out,
             "--rotate-size", "100KB", "--rotate-age", "1d", "--compress", "--keep-age", "1d",
             "--keep-bytes", "1GB", "--fsync", ["always", "interval", "never"][part],
-            "--exit-when-idle", "0.3s", within=30,
+            "--exit-when-idle", "0.3s",
         )  # fmt: skip
+        async with program:
+            code, _, errors = await program.finish_served()
         assert (code, "Traceback" in errors) == (0, False), errors
         assert content(out / "web1") == source.content
     assert [path.stat().st_size for path in rotated(out / "web1")] == [100_000, 100_000]

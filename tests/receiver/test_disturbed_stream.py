@@ -17,9 +17,10 @@ from natsconsole.receiver import partition_worker, room
 from natsconsole.receiver.archive import Archive
 from natsconsole.receiver.partition import Partition
 from natsconsole.receiver.receiver import Receiver
-from shipper.connection import Connection, ConnectionOptions
+from shipper.connection import Connection
 from shipper.wire import SourceRange, publish_subject
 from tests.support.nats_server import NatsServer
+from tests.support.patient_connection import PatientConnection, patient_options
 from tests.support.pipeline import STREAM, Source, make_stream, receiver_config, running
 from tests.support.waiting import until
 
@@ -266,7 +267,7 @@ async def test_set_back_to_a_copy(tmp_path: Path, kind: str, more: int) -> None:
 
 
 def _connected(server: NatsServer) -> Connection:
-    return Connection(ConnectionOptions(servers=(server.url,)))
+    return PatientConnection(patient_options(server.url))
 
 
 async def keep(jetstream: JetStream, *, seconds: int) -> None:

@@ -17,7 +17,7 @@ from shipper.connection import Connection
 from tests.support.disk_side import CrashError, DiskSide
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream, receiver_config, running
-from tests.support.programs import run
+from tests.support.programs import Program
 from tests.support.waiting import until
 
 
@@ -224,9 +224,11 @@ async def test_a_directory_of_another_stream_is_refused(
     )
     out = tmp_path / "out"
     arguments = ("receive", "-s", nats_server.url, "--dir", out, "--exit-when-idle", "0.2s")
-    code, _, errors = await run("natsconsole", *arguments)
+    async with Program("natsconsole", *arguments) as program:
+        code, _, errors = await program.finish_served()
     assert code == 0, errors
-    code, _, errors = await run("natsconsole", *arguments, "--stream", "OTHER")
+    async with Program("natsconsole", *arguments, "--stream", "OTHER") as program:
+        code, _, errors = await program.finish_served()
 
     assert code == 2
     (line,) = [line for line in errors.splitlines() if "ledger" in line]

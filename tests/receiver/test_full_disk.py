@@ -303,14 +303,14 @@ async def test_the_very_first_start_on_a_full_disk(
     await source.publish_lines(5)
     disk.fill(0)
     async with receive(nats_server, out, "--exit-when-idle", "0.5s") as program:
-        code, _, errors = await program.finish(within=30)
+        code, _, errors = await program.finish_served()
 
     assert code == 2
     assert "no space left" in errors.lower() or "is full" in errors, errors
     assert "Traceback" not in errors
     disk.free()
     async with receive(nats_server, out, "--exit-when-idle", "0.5s") as program:
-        code, _, errors = await program.finish(within=30)
+        code, _, errors = await program.finish_served()
     assert code == 0, errors
     assert written(out, source) == source.content
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from natsconsole.domain.integrity import MOST_LOST
-from natsconsole.receiver import log_draft, partition_worker, pull
+from natsconsole.receiver import log_draft, partition_worker
 from natsconsole.receiver.committer import Committer
 from natsconsole.receiver.delivery import Delivery
 from natsconsole.receiver.ledger import PartitionEntry
@@ -68,14 +68,9 @@ async def test_a_host_that_is_no_utf8_goes_to_quarantine(
 
 @pytest.mark.parametrize("policy", ["explicit", "all", "none"])
 async def test_an_empty_message_that_claims_a_size_is_one_empty_line(
-    nats_server: NatsServer,
-    connection: Connection,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    policy: str,
+    nats_server: NatsServer, connection: Connection, tmp_path: Path, policy: str
 ) -> None:
     """Only a consumer with headers_only may say so: no take-over, and nothing waits for one."""
-    monkeypatch.setattr(pull, "SILENCE", 60.0)  # of a server that a busy machine stops
     async with lab(
         nats_server, connection, tmp_path / "out", ack_policy=policy, lab=False
     ) as found:

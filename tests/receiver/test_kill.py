@@ -84,7 +84,7 @@ async def test_exits_when_idle(
         "--exit-when-idle",
         "0.5s",
     ) as program:
-        code, _, errors = await program.finish()
+        code, _, errors = await program.finish_served()
 
     assert code == 0, errors
     assert (tmp_path / "web1/app.log").read_bytes() == source.content

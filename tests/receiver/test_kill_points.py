@@ -44,7 +44,7 @@ class Collector:
             env={VARIABLE: f"{point}:{times}"},
         )  # fmt: skip
         async with program:
-            code, _, errors = await program.finish(within=30)
+            code, _, errors = await program.finish_served()
         assert code == -signal.SIGKILL, f"{point}:{times} was not passed: {code} {errors}"
 
     async def run_to_the_end(self, *more: str) -> None:
@@ -52,7 +52,7 @@ class Collector:
             "natsconsole", "receive", *self._arguments, *more, "--exit-when-idle", "0.3s"
         )
         async with program:
-            code, _, errors = await program.finish(within=30)
+            code, _, errors = await program.finish_served()
         assert code == 0, errors
         assert "Traceback" not in errors
 

@@ -89,7 +89,7 @@ async def test_modes_whatever_the_umask(
     async with receive(
         nats_server, out, "--exit-when-idle", "0.3s", first=f"umask {umask}"
     ) as program:
-        code, _, errors = await program.finish(within=30)
+        code, _, errors = await program.finish_served()
     assert code == 0, errors
     modes = {
         str(path.relative_to(out)): path.stat().st_mode & 0o777 for path in [out, *out.rglob("*")]
@@ -111,13 +111,13 @@ async def test_a_directory_that_everybody_can_write_to_is_warned_about(
     out.chmod(0o777)
     flags = ("--exit-when-idle", "0.1s")
     async with receive(nats_server, out, *flags, first="true") as program:
-        code, _, errors = await program.finish(within=30)
+        code, _, errors = await program.finish_served()
     assert code == 0
     assert f"{out} is writable by everybody" in errors
     assert out.stat().st_mode & 0o777 == 0o777, "it is not ours to change"
     out.chmod(0o775)
     async with receive(nats_server, out, *flags, first="true") as program:
-        _, _, errors = await program.finish(within=30)
+        _, _, errors = await program.finish_served()
     assert "writable by everybody" not in errors
 
 

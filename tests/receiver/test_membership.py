@@ -25,6 +25,7 @@ from natsconsole.receiver.membership import Membership, MembershipError, Seat
 from shipper.connection import Connection, ConnectionOptions
 from tests.support.fake_nats import FakeNats
 from tests.support.nats_server import NatsServer
+from tests.support.patient_connection import patient_options
 from tests.support.processes import is_stopped
 from tests.support.programs import Program
 from tests.support.waiting import until
@@ -117,7 +118,7 @@ class Group:
     async def seat(self, name: str, **changes: Any) -> Membership:
         values: dict[str, Any] = {"stream": "LOGS", "group": "archive"}
         values |= {"name": name, "partitions": self.partitions}
-        connection = Connection(ConnectionOptions(servers=(self.server.url,)))
+        connection = Connection(patient_options(self.server.url))
         await self._stack.enter_async_context(connection)
         return Membership(
             connection,

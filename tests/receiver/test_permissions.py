@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from natsconsole.domain.receivers import AnswerRule, control_subject
 from natsconsole.receiver.control import Control
 from natsconsole.receiver.opening import open_receiver
-from shipper.connection import Connection, ConnectionOptions
+from shipper.connection import Connection
 from tests.support.nats_server import NatsServer
+from tests.support.patient_connection import PatientConnection, patient_options
 from tests.support.pipeline import Source, make_stream, receiver_config, running
 from tests.support.waiting import until
 
@@ -38,10 +40,11 @@ authorization {{
 
 async def test_the_documented_permissions_are_enough(tmp_path: Path, users: str) -> None:
     async with NatsServer(tmp_path / "nats", config=users) as server:
-        admin = ConnectionOptions(servers=(server.url,), user="admin", password="admin")
-        restricted = ConnectionOptions(servers=(server.url,), user="receiver", password="receiver")
+        anybody = patient_options(server.url)
+        admin = replace(anybody, user="admin", password="admin")
+        restricted = replace(anybody, user="receiver", password="receiver")
         out = tmp_path / "out"
-        async with Connection(admin) as connection, Connection(restricted) as control:
+        async with PatientConnection(admin) as connection, Connection(restricted) as control:
             await make_stream(connection)
             source = Source(connection, "web1")
             async with running(server, receiver_config(out), options=restricted) as receiver:
@@ -64,8 +67,8 @@ async def test_the_documented_permissions_are_enough(tmp_path: Path, users: str)
 async def test_a_refused_name_is_said(tmp_path: Path) -> None:
     """Another receiver of the same name would answer for this one."""
     async with NatsServer(tmp_path / "nats") as server:
-        options = ConnectionOptions(servers=(server.url,))
-        async with Connection(options) as connection, Connection(options) as control:
+        options = patient_options(server.url)
+        async with PatientConnection(options) as connection, Connection(options) as control:
             await make_stream(connection)
             async with running(server, receiver_config(tmp_path / "out")) as receiver:
                 await Control(receiver).serve_on(control)

@@ -130,7 +130,7 @@ async def test_killed_it_is_kept_once(
         env={"NATSCONSOLE_KILL_POINT": f"{point}:1"},
     )  # fmt: skip
     async with program:
-        code, _, errors = await program.finish(within=30)
+        code, _, errors = await program.finish_served()
     assert code == -9, errors
     async with lab(nats_server, connection, out, jetstream=jetstream) as found:
         await source.publish_lines(2)

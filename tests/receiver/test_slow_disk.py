@@ -15,8 +15,9 @@ from natsconsole.receiver.consumer_settings import ConsumerSettings
 from natsconsole.receiver.control import Control
 from natsconsole.receiver.membership import TTL
 from natsconsole.receiver.opening import open_receiver
-from shipper.connection import Connection, ConnectionOptions
+from shipper.connection import Connection
 from tests.support.nats_server import NatsServer
+from tests.support.patient_connection import patient_options
 from tests.support.pipeline import Source, make_stream, receiver_config
 from tests.support.waiting import until
 
@@ -51,7 +52,7 @@ async def test_a_sync_longer_than_ack_wait_and_lease(
     monkeypatch.setattr(Archive, "sync", slow_sync)
     settings = ConsumerSettings(ack_wait_seconds=seconds * 2 / 3, max_ack_pending=200)
     assert seconds < 5 or seconds > TTL
-    options = ConnectionOptions(servers=(nats_server.url,))
+    options = patient_options(nats_server.url)
     async with (
         Connection(options) as logs,
         Connection(options) as control,

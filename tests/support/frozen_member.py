@@ -13,7 +13,8 @@ import sys
 
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.receiver.membership import Membership, Seat
-from shipper.connection import Connection, ConnectionOptions
+from shipper.connection import Connection
+from tests.support.patient_connection import patient_options
 
 
 def say(**values: object) -> None:
@@ -21,7 +22,7 @@ def say(**values: object) -> None:
 
 
 async def main(url: str) -> None:
-    async with Connection(ConnectionOptions(servers=(url,))) as connection:
+    async with Connection(patient_options(url)) as connection:
         seat = Seat(stream="LOGS", group="archive", name="frozen", partitions=range(1))
         membership = Membership(connection, JetStream(connection), seat, ttl=5, interval=0.2)
         running = asyncio.create_task(membership.run())

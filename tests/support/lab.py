@@ -9,11 +9,16 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from natsconsole.demo.integrity_account import Account, compare
 from natsconsole.domain.receivers import AnswerRule, HostsRequest, HostStatus, UnackedRequest
 from natsconsole.gateway.jetstream import ConsumerInfo, JetStream
 from natsconsole.gateway.log_stream import LogStream
+from natsconsole.receiver import pull
+from natsconsole.receiver.config import ReceiverConfig
 from natsconsole.receiver.consumer_settings import ConsumerSettings
+from natsconsole.receiver.membership import Membership
 from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection
 from tests.support.nats_server import NatsServer
@@ -140,8 +145,22 @@ async def lab(
     if settings is None:
         settings = ConsumerSettings(ack_wait_seconds=ack_wait, max_ack_pending=200)
     config = receiver_config(out, settings=settings, **changes)
+    defaults = Membership.__init__.__kwdefaults__
+    assert defaults is not None
+    with pytest.MonkeyPatch.context() as patch:
+        # Neither a server nor a receiver that a busy machine stops is to be taken over from.
+        patch.setattr(pull, "SILENCE", 60.0)
+        patch.setitem(defaults, "ttl", 30)
+        async with _laboratory(server, connection, jetstream, config) as found:
+            yield found
+
+
+@contextlib.asynccontextmanager
+async def _laboratory(
+    server: NatsServer, connection: Connection, jetstream: JetStream, config: ReceiverConfig
+) -> AsyncIterator[Lab]:
     async with running(server, config) as receiver:
-        found = Lab(jetstream, receiver, out)
+        found = Lab(jetstream, receiver, config.directory)
         listening = await connection.subscribe("$JS.EVENT.ADVISORY.CONSUMER.>", found.take_advisory)
         await until(lambda: receiver.status("").state == "running")
         yield found

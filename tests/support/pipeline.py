@@ -17,6 +17,7 @@ from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection, ConnectionOptions
 from shipper.wire import SourceRange, publish_subject
 from tests.support.nats_server import NatsServer
+from tests.support.patient_connection import patient_options
 
 STREAM = LogStream(partitions=2, max_age_seconds=3600, max_bytes=256 << 20)
 QUICK = ConsumerSettings(ack_wait_seconds=1.0, max_ack_pending=200)
@@ -49,7 +50,7 @@ async def running(
     server: NatsServer, config: ReceiverConfig, *, options: ConnectionOptions | None = None
 ) -> AsyncIterator[Receiver]:
     """Run a receiver in this process until the block ends; then it drains."""
-    options = options or ConnectionOptions(servers=(server.url,))
+    options = options or patient_options(server.url)
     async with (
         Connection(options) as connection,
         Connection(options) as control,
