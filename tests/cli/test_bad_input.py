@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,6 @@ from tests.support.pipeline import make_stream
 from tests.support.programs import run
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
 def the_error(stderr: str) -> str:
     lines = [line for line in stderr.splitlines() if line.startswith("Error: ")]
     assert "Traceback" not in stderr, stderr
@@ -28,8 +20,8 @@ def the_error(stderr: str) -> str:
 
 
 @pytest.mark.parametrize("command", [["setup"], ["receive", "--dir", "out"]])
-async def test_no_server(command: list[str]) -> None:
-    address = f"127.0.0.1:{free_port()}"
+async def test_no_server(command: list[str], unused_port: int) -> None:
+    address = f"127.0.0.1:{unused_port}"
     code, _, errors = await run("natsconsole", *command, "-s", address)
 
     assert code == 3

@@ -204,7 +204,8 @@ async def test_a_production_context_is_named_as_such(
             lambda: terminal.shows(" natsconsole  prod · ", "PRODUCTION  READ-ONLY", "HOSTS 1"),
             within=30,
         )
-        assert b"natsconsole prod PRODUCTION\x07" in terminal.raw
+        title = b"natsconsole prod PRODUCTION\x07"
+        await terminal.until(lambda: title in terminal.raw, within=30)
         terminal.press("q")
         assert await terminal.end() == 0
 

@@ -13,7 +13,7 @@ import pytest
 from tests.support.processes import processes_with
 from tests.support.terminal import Terminal
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture
@@ -33,14 +33,12 @@ def number_behind(terminal: Terminal, word: str) -> int:
 
 
 def flowing(terminal: Terminal) -> Callable[[], bool]:
-    return lambda: (
-        terminal.shows("HOSTS 12", "● receiver-1 running") and terminal.text.count("✓") > 20
-    )
+    words = ("HOSTS 12", "● receiver-1 running", "policy [explicit]")
+    return lambda: terminal.shows(*words) and terminal.text.count("✓") > 20
 
 
 async def test_every_key_does_what_it_says(terminal: Terminal, directory: Path) -> None:
-    await terminal.until(flowing(terminal), within=30, why="hosts and lines are shown")
-    assert "policy [explicit]" in terminal.text
+    await terminal.until(flowing(terminal), within=60, why="hosts and lines are shown")
 
     terminal.press("a")
     await terminal.until(lambda: terminal.shows("policy [all]"), within=30)
@@ -76,8 +74,9 @@ async def test_every_key_does_what_it_says(terminal: Terminal, directory: Path) 
         within=30,
         why="the receiver is started again",
     )
-    await terminal.until(lambda: terminal.shows("● receiver-1 running"), within=30)
-    assert terminal.shows("lost 0", "doubled 0")
+    await terminal.until(
+        lambda: terminal.shows("● receiver-1 running", "lost 0", "doubled 0"), within=30
+    )
 
     terminal.press("q")
     assert await terminal.end() == 0
@@ -87,7 +86,7 @@ async def test_every_key_does_what_it_says(terminal: Terminal, directory: Path) 
 
 @pytest.mark.parametrize("how", ["hang-up", "SIGTERM"])
 async def test_nothing_is_left_behind(terminal: Terminal, directory: Path, how: str) -> None:
-    await terminal.until(flowing(terminal), within=30)
+    await terminal.until(flowing(terminal), within=60)
     assert processes_with(str(directory))
     if how == "hang-up":
         terminal.hang_up()
@@ -95,4 +94,4 @@ async def test_nothing_is_left_behind(terminal: Terminal, directory: Path, how: 
         os.kill(terminal.pid, signal.SIGTERM)
     await terminal.end()
 
-    await terminal.until(lambda: processes_with(str(directory)) == [], within=30)
+    await terminal.until(lambda: processes_with(str(directory)) == [], within=60)

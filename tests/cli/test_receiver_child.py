@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from natsconsole.cli import receiver_child
 from natsconsole.cli.receiver_child import ReceiverChildren
 from natsconsole.gateway.interface import GatewayError, NotPermittedError
 from natsconsole.gateway.live_gateway import LiveGateway
@@ -26,8 +27,14 @@ def children(server: NatsServer) -> ReceiverChildren:
 
 @pytest.mark.parametrize("stays", [False, True])
 async def test_a_receiver_ends_with_the_console_or_stays(
-    nats_server: NatsServer, connection: Connection, tmp_path: Path, *, stays: bool
+    nats_server: NatsServer,
+    connection: Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    stays: bool,
 ) -> None:
+    monkeypatch.setattr(receiver_child, "ENDS_WITHIN", 60.0)
     await make_stream(connection)
     gateway = LiveGateway(connection, "LOGS")
     started = children(nats_server)
@@ -81,8 +88,9 @@ async def test_a_receiver_that_stays_outlives_the_whole_console(
 
 
 async def test_a_receiver_that_ends_at_once_tells_why(
-    nats_server: NatsServer, tmp_path: Path
+    nats_server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(receiver_child, "SETTLED_AFTER", 60.0)
     started = children(nats_server)
     with pytest.raises(GatewayError, match=r"receiver-1 ended at once: .*LOGS"):
         await started.start_receiver("LOGS", str(tmp_path / "out"), "receiver-1", stays=False)

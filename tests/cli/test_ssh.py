@@ -16,16 +16,16 @@ from tests.support.processes import processes_with
 from tests.support.ssh import SshTerminal, ssh_terminal
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(180)
 
 
 async def test_a_demo_leaves_nothing_behind_when_the_line_is_cut(tmp_path: Path) -> None:
     directory = tmp_path / "demo"
     async with ssh_terminal("natsconsole", "demo", "--dir", str(directory)) as terminal:
-        await terminal.shows("HOSTS 12", "● receiver-1", within=30)
+        await terminal.shows("HOSTS 12", "● receiver-1", within=60)
         assert len(processes_with(str(directory))) > 3
         terminal.cut()
-        await until(lambda: not processes_with(str(directory)), within=30)
+        await until(lambda: not processes_with(str(directory)), within=60)
 
 
 async def start_receiver(terminal: SshTerminal, directory: Path, answer: str) -> None:

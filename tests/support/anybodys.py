@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from natsconsole.domain.triage import TriageSnapshot
@@ -42,7 +42,7 @@ class Anybody:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.stream = f"S{next(_numbers)}"
-        self.timeout = 5.0
+        self.timeout = 15.0
         """Seconds to wait for an answer of the API."""
 
     @property
@@ -90,7 +90,7 @@ class Anybody:
 
         inbox = self.connection.new_inbox()
         subscription = await self.connection.subscribe(inbox, take)
-        body = {"batch": count, "expires": 4_000_000_000} | request
+        body = {"batch": count, "expires": 20_000_000_000} | request
         await self.connection.publish(
             f"$JS.API.CONSUMER.MSG.NEXT.{self.stream}.{name}",
             json.dumps(body).encode(),
@@ -109,7 +109,7 @@ class Anybody:
             await self.connection.subscribe(inbox, _ignore)
             await self.connection.publish(
                 f"$JS.API.CONSUMER.MSG.NEXT.{self.stream}.{name}",
-                json.dumps({"batch": 1, "expires": 30_000_000_000}).encode(),
+                json.dumps({"batch": 1, "expires": 60_000_000_000}).encode(),
                 reply=inbox,
             )
 
@@ -120,16 +120,38 @@ class Anybody:
         await until(are_waiting)
 
     async def verdict(
-        self, triage: LiveTriage, rule: str, *, consumer: str = "worker", within: float = 20.0
+        self,
+        triage: LiveTriage,
+        rule: str,
+        *,
+        consumer: str = "worker",
+        within: float = 30.0,
+        meanwhile: Callable[[], Awaitable[object]] | None = None,
+        **evidence: int | float | str,
     ) -> Verdict:
-        """Look until the rule speaks of our consumer (or stream, for ``""``), and return it."""
+        """Look until the rule speaks of our consumer (or stream, for ``""``), and return it.
+
+        Args:
+            triage: what looks.
+            rule: the rule.
+            consumer: of whom it is to speak.
+            within: seconds.
+            meanwhile: is done before each look, for what must go on as it is looked at.
+            evidence: what it must give.
+        """
         found: list[Verdict] = []
         seen: list[Verdict] = []
 
         async def speaks() -> bool:
+            if meanwhile is not None:
+                await meanwhile()
             snapshot = await triage.look()
             seen[:] = self.verdicts(snapshot, consumer)
-            found[:] = [one for one in seen if one.rule == rule]
+            found[:] = [
+                one
+                for one in seen
+                if one.rule == rule and evidence.items() <= evidence_of(one).items()
+            ]
             if not found:
                 await asyncio.sleep(0.02)
             return bool(found)
@@ -137,7 +159,7 @@ class Anybody:
         try:
             await until(speaks, within=within, why=rule)
         except AssertionError:
-            raise AssertionError(f"no {rule}, but {seen}") from None
+            raise AssertionError(f"no {rule} {evidence or ''}, but {seen}") from None
         return found[0]
 
     def verdicts(self, snapshot: TriageSnapshot, consumer: str = "worker") -> Sequence[Verdict]:

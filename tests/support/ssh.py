@@ -56,7 +56,7 @@ class SshTerminal:
 
     async def exit_code(self) -> int | None:
         """Wait for the program's end."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             return (await self._process.wait()).returncode
 
     async def close(self) -> None:

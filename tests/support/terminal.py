@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import os
 import signal
@@ -30,6 +29,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self._size = (rows, columns)
         self._primary = -1
+        self._is_reading = False
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,14 +59,20 @@ class Terminal:
 
     def hang_up(self) -> None:
         """Close the terminal under the program, as a lost SSH connection does."""
-        asyncio.get_running_loop().remove_reader(self._primary)
+        self._read_no_more()
         os.close(self._primary)
         self._primary = -1
 
-    async def end(self, *, within: float = 30.0) -> int:
-        """Wait for the program's end and return its exit code."""
-        assert self._process is not None
-        return await asyncio.wait_for(asyncio.to_thread(self._process.wait), within)
+    async def end(self, *, within: float = 60.0) -> int:
+        """Wait for the program's end, read all that it has sent, and return its exit code."""
+        process = self._process
+        assert process is not None
+        await until(
+            lambda: process.poll() is not None and not self._is_reading,
+            within=within,
+            why="the program ends and leaves the terminal",
+        )
+        return process.wait()
 
     async def __aenter__(self) -> Self:
         self._primary, secondary = os.openpty()
@@ -84,6 +90,7 @@ class Terminal:
         os.close(secondary)
         os.set_blocking(self._primary, False)
         asyncio.get_running_loop().add_reader(self._primary, self._read)
+        self._is_reading = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -95,14 +102,20 @@ class Terminal:
             self.hang_up()
 
     def _read(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            try:
-                data = os.read(self._primary, 65536)
-            except OSError:  # the other side is closed
-                asyncio.get_running_loop().remove_reader(self._primary)
-                return
-            self.raw += data
-            self._stream.feed(data)
+        try:
+            data = os.read(self._primary, 65536)
+        except BlockingIOError:
+            return
+        except OSError:  # the other side is closed, as some systems say it
+            data = b""
+        if not data:
+            self._read_no_more()
+        self.raw += data
+        self._stream.feed(data)
+
+    def _read_no_more(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._primary)
+        self._is_reading = False
 
 
 def _take_terminal() -> None:
