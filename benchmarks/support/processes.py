@@ -54,19 +54,23 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def receiver(
-    setting: Setting, *options: str, wrapper: tuple[str, ...] = ()
+    setting: Setting, *options: str, wrapper: tuple[str, ...] = (), group: str = "", name: str = "r"
 ) -> AsyncIterator[Running]:
-    """Run ``natsconsole receive`` of a new group into a new directory; remove both afterwards."""
-    group = f"round-{next(_rounds)}"
-    directory, log = setting.directory / group, setting.directory / f"{group}.log"
+    """Run ``natsconsole receive`` into a new directory; remove it and all consumers afterwards.
+
+    Of a new group, unless one is named.
+    """
+    place = f"round-{next(_rounds)}"
+    group = group or place
+    directory, log = setting.directory / place, setting.directory / f"{place}.log"
     command = (sys.executable, "-m", "natsconsole", "receive", "-s", setting.url, "--stream",
-               STREAM.name, "--dir", str(directory), "--group", group, "--name", "r")  # fmt: skip
+               STREAM.name, "--dir", str(directory), "--group", group, "--name", name)  # fmt: skip
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *wrapper, *command, *options, stdin=asyncio.subprocess.DEVNULL, stderr=output
         )
     try:
-        yield Running(setting, f"natsconsole.receiver.{group}.r", process, log)
+        yield Running(setting, f"natsconsole.receiver.{group}.{name}", process, log)
     finally:
         await _end(process)
         await setting.forget_consumers()
