@@ -17,7 +17,7 @@ from natsconsole.demo.last_words import last_words
 from natsconsole.demo.problems import DemoError
 
 _ADDRESS = "127.0.0.1"
-_READY_WITHIN = 10.0
+_READY_WITHIN = 30.0
 _POLL = 0.005
 _CONFIG = """\
 # Room for the log stream (1 GiB at most) and what is kept beside it.

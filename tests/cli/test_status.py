@@ -20,6 +20,7 @@ from tests.support.anybodys import Anybody
 from tests.support.nats_server import NatsServer
 from tests.support.pipeline import Source, make_stream, receiver_config, running
 from tests.support.programs import run
+from tests.support.waiting import until
 
 DOCS = Path(__file__).parents[2] / "docs" / "status.md"
 
@@ -104,8 +105,14 @@ async def test_hosts_and_receivers_of_a_log_stream(
 
     async with running(nats_server, receiver_config(tmp_path / "out")) as receiver:
         await Control(receiver).serve_on(connection)
-        code, found = await _json(nats_server, "--watch", "1s")
-        assert (code, found["verdicts"]) == (0, [])
+
+        async def is_well() -> bool:
+            nonlocal code, found
+            code, found = await _json(nats_server, "--watch", "1s")
+            return (code, found["verdicts"]) == (0, [])
+
+        await until(lambda: receiver.status("").written_lines == 3)
+        await until(is_well, within=60)
         _, out, _ = await _status(nats_server)
     (host,) = found["hosts"]
     assert (host["host"], host["lag_messages"]) == ("web1.example.net", 0)

@@ -82,7 +82,7 @@ async def running(tmp_path: Path) -> AsyncIterator[RunningServer]:
     running = RunningServer(tmp_path / 'a "demo"')
     await running.start()
     yield running
-    await running.child.stop(5)
+    await running.child.stop(30)
     running.directory.release()
     running.lifeline.close()
 
@@ -112,7 +112,7 @@ async def test_a_killed_server_comes_back_on_the_same_port(running: RunningServe
 async def test_stopped_it_leaves_no_process(running: RunningServer) -> None:
     server = running.pid
 
-    await running.child.stop(5)
+    await running.child.stop(30)
 
     assert not is_running(server)
     assert running.directory.root.exists()
@@ -128,7 +128,7 @@ async def test_the_watchdog_waits_for_those_who_use_the_directory(tmp_path: Path
     assert is_running(server)
     running.directory.release()
 
-    await running.child.wait_ended(5)
+    await running.child.wait_ended(30)
     assert not is_running(server)
 
 

@@ -41,9 +41,9 @@ def lines_received(demo: DemoPipeline) -> int:
 
 async def test_rotated_logs_arrive_whole(tmp_path: Path) -> None:
     async with a_demo(tmp_path) as demo:
-        await until(lambda: rotations(demo) >= 6, within=30)
+        await until(lambda: rotations(demo) >= 6, within=60)
         await demo.stop_writers()
-        backlog = await demo.wait_until_written(20)
+        backlog = await demo.wait_until_written(40)
         account = await demo.take_account()
 
     assert backlog.missing == ()
@@ -55,13 +55,13 @@ async def test_rotated_logs_arrive_whole(tmp_path: Path) -> None:
 async def test_a_program_killed_by_others_costs_no_line(tmp_path: Path, name: str) -> None:
     reports: list[str] = []
     async with a_demo(tmp_path, reports) as demo:
-        await until(lambda: lines_received(demo) > 300, within=30)
+        await until(lambda: lines_received(demo) > 300, within=60)
         killed = demo.pid_of(name)
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
-        await until(lambda: demo.pid_of(name) not in (None, killed), within=30)
+        await until(lambda: demo.pid_of(name) not in (None, killed), within=60)
         await demo.stop_writers()
-        backlog = await demo.wait_until_written(20)
+        backlog = await demo.wait_until_written(40)
         account = await demo.take_account()
 
     assert backlog.missing == ()
@@ -70,21 +70,21 @@ async def test_a_program_killed_by_others_costs_no_line(tmp_path: Path, name: st
     assert reports[0].startswith(f"{name} ended (signal 9)")
 
 
-async def test_lines_are_received_within_three_seconds_of_the_start(tmp_path: Path) -> None:
+async def test_lines_are_received_soon_after_the_start(tmp_path: Path) -> None:
     demo = a_demo(tmp_path)
 
     async def first_line() -> None:
         async with demo:
-            await until(lambda: lines_received(demo) > 0, within=30)
+            await until(lambda: lines_received(demo) > 0, within=60)
 
     await first_line()
 
 
 async def test_what_is_missing_is_named_when_nothing_moves(tmp_path: Path) -> None:
     async with a_demo(tmp_path) as demo:
-        await until(lambda: lines_received(demo) > 0, within=30)
+        await until(lambda: lines_received(demo) > 0, within=60)
         await demo.stop_writers()
-        await demo.wait_until_written(20)
+        await demo.wait_until_written(40)
         os.truncate(demo.directory.received / "db-01" / "postgres.log", 0)
         backlog = await demo.wait_until_written(0.2)
 
@@ -101,8 +101,8 @@ async def test_a_second_receiver_shares_the_work_and_the_first_stays_down(tmp_pa
         await demo.start_second_receiver()
         assert demo.pid_of(SECOND) == second is not None
         await demo.kill_receiver()
-        await until(lambda: demo.pid_of("receiver") is None, within=30)
-        await until(lambda: lines_received(demo) > 0, within=30)
+        await until(lambda: demo.pid_of("receiver") is None, within=60)
+        await until(lambda: lines_received(demo) > 0, within=60)
         assert demo.pid_of("receiver") is None
         await demo.revive_receiver()
         assert demo.pid_of("receiver") is not None

@@ -61,10 +61,10 @@ class Anybody:
         assert "error" not in answer, answer
         return answer
 
-    async def make_stream(self, **config: Any) -> None:
-        """Make it: subjects ``s1.>`` unless given."""
+    async def make_stream(self, verb: str = "CREATE", **config: Any) -> None:
+        """Make it, or ``UPDATE`` it: subjects ``s1.>`` unless given."""
         body = {"name": self.stream, "subjects": [f"{self.subject}.>"], "allow_direct": True}
-        await self.api(f"STREAM.CREATE.{self.stream}", body | config)
+        await self.api(f"STREAM.{verb}.{self.stream}", body | config)
 
     async def make_consumer(self, called: str = "worker", **config: Any) -> None:
         """Make a durable pull consumer with explicit acks unless given otherwise."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,12 +27,14 @@ from tests.support.waiting import until
 
 
 @contextlib.asynccontextmanager
-async def _shipping(server: NatsServer, payload: bytes) -> AsyncIterator[None]:
-    """Publish over and over what there is no room for, and tell by heartbeat."""
+async def _shipping(
+    server: NatsServer, payload: bytes, problem: str, *, timeout: float = 30.0
+) -> AsyncIterator[None]:
+    """Publish over and over what there is no room for, and tell of the problem by heartbeat."""
     options = ConnectionOptions(servers=(server.url,))
     async with Connection(options) as connection:
         problems, stopping = Problems(), asyncio.Event()
-        publisher = Publisher(connection, "logs", problems, stopping, timeout=0.2)
+        publisher = Publisher(connection, "logs", problems, stopping, timeout=timeout)
         sender = HeartbeatSender(
             connection, problems, RedButton(connection, problems, set), _survey
         )
@@ -43,7 +45,7 @@ async def _shipping(server: NatsServer, payload: bytes) -> AsyncIterator[None]:
                 start += len(payload)
 
         tasks = [asyncio.create_task(publish()), asyncio.create_task(sender.run())]
-        await until(lambda: problems.kinds)
+        await until(lambda: problem in problems.kinds, within=30)
         sender.hurry()
         try:
             yield
@@ -70,6 +72,18 @@ async def _told(server: NatsServer) -> Verdict:
     return found[0]
 
 
+async def _verdicts(triage: LiveTriage, count: int) -> Sequence[Verdict]:
+    """Look until so many are told: what the account may is left out where it is told late."""
+    found: list[Verdict] = []
+
+    async def are_told() -> bool:
+        found[:] = (await triage.look()).verdicts_of()
+        return len(found) >= count
+
+    await until(are_told)
+    return found
+
+
 async def test_the_server_has_no_room_left(tmp_path: Path) -> None:
     store = json.dumps(str(tmp_path / "store"))
     config = f"jetstream {{ store_dir: {store}, max_file_store: 64KiB }}"
@@ -77,7 +91,7 @@ async def test_the_server_has_no_room_left(tmp_path: Path) -> None:
         async with Connection(ConnectionOptions(servers=(server.url,))) as connection:
             anybody = Anybody(connection)
             await anybody.make_stream(subjects=["logs.>"])
-        async with _shipping(server, b"x" * 9_000):
+        async with _shipping(server, b"x" * 9_000, "storage"):
             verdict = await _told(server)
     assert "refused for want of room" in verdict.sentence
     assert "10023" in str(evidence_of(verdict)["said"])
@@ -90,7 +104,7 @@ async def test_publishes_get_no_answer_while_the_api_answers(tmp_path: Path) -> 
                 anybody = Anybody(connection)
                 await anybody.make_stream(subjects=["logs.>"])
                 disk.fill(1 << 20)
-            async with _shipping(server, b"x" * 300_000):
+            async with _shipping(server, b"x" * 300_000, "no-answer", timeout=0.2):
                 verdict = await _told(server)
     assert verdict.severity == "critical"
     assert "while the JetStream API answers" in verdict.sentence
@@ -111,7 +125,7 @@ async def test_the_account_is_near_its_limit(tmp_path: Path) -> None:
         assert not (await triage.look()).verdicts_of()
         while b'"error"' not in (await connection.request(f"{anybody.subject}.a", b"x" * 50)).data:
             pass
-        (verdict,) = (await triage.look()).verdicts_of()
+        (verdict,) = await _verdicts(triage, 1)
     assert (verdict.rule, verdict.severity) == ("account-limit", "critical")
     assert evidence_of(verdict)["limit"] == "storage"
 
@@ -134,8 +148,7 @@ async def test_the_account_may_have_no_more_streams_and_consumers(tmp_path: Path
         while b'"error"' not in (await connection.request(f"{one.subject}.a", b"x" * 50)).data:
             pass
         told = {
-            str(evidence_of(verdict)["limit"]): verdict
-            for verdict in (await triage.look()).verdicts_of()
+            str(evidence_of(verdict)["limit"]): verdict for verdict in await _verdicts(triage, 3)
         }
         with pytest.raises(AssertionError, match="maximum number of streams"):
             await three.make_stream()
