@@ -7,7 +7,7 @@ import contextlib
 import json
 import socket
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,15 @@ from tests.support.waiting import until
 NAMES = ("n0", "n1", "n2")
 
 
-def _free_ports(count: int) -> list[int]:
+@contextlib.contextmanager
+def _held_ports(count: int) -> Iterator[list[int]]:
+    """Ports that stay bound, so that nobody else is given them; servers may listen there."""
     with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+        holders = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for holder in holders:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(("127.0.0.1", 0))
+        yield [int(holder.getsockname()[1]) for holder in holders]
 
 
 def _nodes(directory: Path, ports: list[int], monitors: list[int]) -> list[NatsServer]:
@@ -57,9 +60,9 @@ async def _meta_leader(monitor: int) -> str:
 @contextlib.asynccontextmanager
 async def _cluster(directory: Path) -> AsyncIterator[tuple[NatsServer, ...]]:
     """Three servers, first the one that leads them."""
-    ports = _free_ports(6)
-    nodes = _nodes(directory, ports[:3], ports[3:])
     async with contextlib.AsyncExitStack() as stack:
+        ports = stack.enter_context(_held_ports(6))
+        nodes = _nodes(directory, ports[:3], ports[3:])
         await asyncio.gather(*(stack.enter_async_context(node) for node in nodes))
 
         async def leader() -> str:
