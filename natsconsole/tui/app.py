@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 
 from textual.app import App
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import ModalScreen
 
 from natsconsole.domain.host_pattern import HostPattern
@@ -15,6 +17,7 @@ from natsconsole.tui.demo_controls import DemoControls
 from natsconsole.tui.home.screen import HomeScreen
 from natsconsole.tui.keymap import Place, bindings, with_keys
 from natsconsole.tui.lab.runner import LabRunner
+from natsconsole.tui.lasting_driver import LastingDriver
 from natsconsole.tui.page.screen import Page, Surroundings
 from natsconsole.tui.pages import page
 from natsconsole.tui.palette import ConsoleCommands
@@ -96,6 +99,11 @@ class ConsoleApp(App[None]):
             ),
         )
         return mode
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return Textual's choice; on a terminal of Unix ours, which outlives it."""
+        chosen = super().get_driver_class()
+        return LastingDriver if chosen is LinuxDriver else chosen
 
     def on_mount(self) -> None:
         """Resume only what was suspended; where no log stream is, begin with all streams."""
