@@ -19,6 +19,7 @@ import pyte
 from tests.support.waiting import until
 
 _USER = "operator"
+_ENDS_WITHIN = 60.0
 
 
 class SshTerminal:
@@ -127,4 +128,6 @@ async def _serve(process: asyncssh.SSHServerProcess[bytes], arguments: tuple[str
             process.exit(ended.result())
     finally:
         process.close()
+        await asyncio.wait({ended}, timeout=_ENDS_WITHIN)
+        program.kill()  # a program that stays fails its test, and does not keep it waiting
         await ended
