@@ -527,7 +527,7 @@ class Reader:
 
 def _key_of(path: str) -> tuple[int, int] | None:
     try:
-        status = os.stat(path)  # noqa: PTH116 - as above
+        status = os.stat(path)  # noqa: PTH116 - paths of logs are texts
     except OSError:
         return None
     return status.st_dev, status.st_ino

@@ -153,7 +153,7 @@ def test_after_a_failed_sync_all_is_cut_back_and_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: int
 ) -> None:
     if hosts > 4 and archive_module._syncfs is None:
-        pytest.skip("there is no syncfs here")
+        pytest.skip("only Linux has syncfs")
     disk = DiskSide(tmp_path / "out")
     names = [f"web{number}" for number in range(hosts)]
     for name in names:

@@ -208,7 +208,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     directory.mkdir()
     mount = ["/usr/bin/env", "mount", "-t", "tmpfs", "-o", "size=4m", "none", str(directory)]
     if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("may not mount a small disk here")
+        pytest.skip("mounting a small disk takes root on Linux")
     yield directory
     subprocess.run(["/usr/bin/env", "umount", str(directory)], check=True)
 
