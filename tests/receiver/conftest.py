@@ -10,7 +10,7 @@ import pytest_asyncio
 from natsconsole.receiver import receiver
 from shipper.connection import Connection
 from tests.support.nats_server import NatsServer
-from tests.support.patient_connection import PatientConnection, patient_options
+from tests.support.patience import PatientConnection, patient_options
 
 
 @pytest.fixture(autouse=True)

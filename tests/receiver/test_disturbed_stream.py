@@ -20,7 +20,7 @@ from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection
 from shipper.wire import SourceRange, publish_subject
 from tests.support.nats_server import NatsServer
-from tests.support.patient_connection import PatientConnection, patient_options
+from tests.support.patience import PatientConnection, patient_options
 from tests.support.pipeline import STREAM, Source, make_stream, receiver_config, running
 from tests.support.waiting import until
 

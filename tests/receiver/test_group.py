@@ -174,7 +174,6 @@ async def test_hand_over_to_another_machine_doubles_nothing(
             lambda: all(one.state == "running" for one in first.status("").partitions),
             within=30,
         )
-        assert first.status("").doubled == 0
     async with running(nats_server, receiver_config(here)):
         for source in sources:
             await until(
@@ -182,6 +181,7 @@ async def test_hand_over_to_another_machine_doubles_nothing(
                 within=30,
                 why=f"{source.host} is complete",
             )
+    # Content proves it: `doubled` may count a line that the other was given and did not write.
     for source in sources:
         assert sorted(content(source, here, there).splitlines()) == source.content.splitlines()
 

@@ -25,7 +25,7 @@ from natsconsole.receiver.membership import Membership, MembershipError, Seat
 from shipper.connection import Connection, ConnectionOptions
 from tests.support.fake_nats import FakeNats
 from tests.support.nats_server import NatsServer
-from tests.support.patient_connection import patient_options
+from tests.support.patience import patient_options
 from tests.support.processes import is_stopped
 from tests.support.programs import Program
 from tests.support.waiting import until

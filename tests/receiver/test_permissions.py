@@ -13,7 +13,7 @@ from natsconsole.receiver.control import Control
 from natsconsole.receiver.opening import open_receiver
 from shipper.connection import Connection
 from tests.support.nats_server import NatsServer
-from tests.support.patient_connection import PatientConnection, patient_options
+from tests.support.patience import PatientConnection, patient_options
 from tests.support.pipeline import Source, make_stream, receiver_config, running
 from tests.support.waiting import until
 

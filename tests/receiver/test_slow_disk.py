@@ -17,7 +17,7 @@ from natsconsole.receiver.membership import TTL
 from natsconsole.receiver.opening import open_receiver
 from shipper.connection import Connection
 from tests.support.nats_server import NatsServer
-from tests.support.patient_connection import patient_options
+from tests.support.patience import patient_options
 from tests.support.pipeline import Source, make_stream, receiver_config
 from tests.support.waiting import until
 

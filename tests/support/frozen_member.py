@@ -14,7 +14,7 @@ import sys
 from natsconsole.gateway.jetstream import JetStream
 from natsconsole.receiver.membership import Membership, Seat
 from shipper.connection import Connection
-from tests.support.patient_connection import patient_options
+from tests.support.patience import patient_options
 
 
 def say(**values: object) -> None:

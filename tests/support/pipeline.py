@@ -17,7 +17,7 @@ from natsconsole.receiver.receiver import Receiver
 from shipper.connection import Connection, ConnectionOptions
 from shipper.wire import SourceRange, publish_subject
 from tests.support.nats_server import NatsServer
-from tests.support.patient_connection import patient_options
+from tests.support.patience import patient_options
 
 STREAM = LogStream(partitions=2, max_age_seconds=3600, max_bytes=256 << 20)
 QUICK = ConsumerSettings(ack_wait_seconds=1.0, max_ack_pending=200)
